@@ -1,0 +1,89 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every target is held to the same rules. CONTRIBUTING.md says what each one buys.
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+// A room is one folder under Sources. ARCHITECTURE.md says who may import whom, and
+// `swift build --explicit-target-dependency-import-check error` keeps it so.
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
+}
+
+let package = Package(
+    name: "tollgate",
+    platforms: [.macOS(.v26)],
+    products: [.executable(name: "tollgate", targets: ["tollgate"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+    ],
+    targets: [
+        room("StrictJSON", []),
+        room("Wire", [nio]),
+        room("Identity", ["StrictJSON"]),
+        room("RateLimit", []),
+        room("Authentication", ["Identity", "StrictJSON", "Wire", nio, crypto, cryptoExtras]),
+        room("Routing", ["Wire", nio]),
+        room("Policy", ["Identity"]),
+        room("Gate", ["Authentication", "Policy", "Routing", "RateLimit", "Identity", "Wire", nio]),
+        room("Audit", ["Identity", "StrictJSON", crypto]),
+        room("Upstream", ["Wire", nio, nioPosix]),
+        room("Proxy", ["Gate", "Authentication", "Identity", "RateLimit", "Routing", "Upstream", "Audit", "Wire", nio, nioPosix, logging]),
+        room("Settings", [
+            "StrictJSON", "Gate", "Authentication", "Identity", "Policy", "Routing", "RateLimit", "Upstream", "Audit", "Wire", crypto,
+        ]),
+        room("Control", [
+            "Gate", "Settings", "Audit", nio, nioPosix, logging,
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        ]),
+        .executableTarget(
+            name: "tollgate",
+            dependencies: [
+                "Control", "Proxy", "Settings", "Gate", "Authentication", "Identity", "Policy", "Routing", "RateLimit",
+                "Upstream", "Audit", "StrictJSON", "Wire", nio, nioPosix, logging, crypto,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: house),
+
+        .target(name: "TestKit", dependencies: [nio, crypto, cryptoExtras, "StrictJSON"], path: "Tests/TestKit", swiftSettings: house),
+        tests("StrictJSONTests", ["StrictJSON"]),
+        tests("WireTests", ["Wire", "TestKit", "StrictJSON", nio]),
+        tests("IdentityTests", ["Identity", "StrictJSON"]),
+        tests("AuthenticationTests", ["Authentication", "Identity", "StrictJSON", "TestKit", "Wire", nio, crypto, cryptoExtras]),
+        tests("RateLimitTests", ["RateLimit", "TestKit"]),
+        tests("RoutingTests", ["Routing", "Wire", nio]),
+        tests("PolicyTests", ["Policy", "Identity", "StrictJSON", "TestKit"]),
+        tests("GateTests", ["Gate", "Authentication", "Identity", "Policy", "RateLimit", "Routing", "Wire", "TestKit", nio]),
+        tests("AuditTests", ["Audit", "Identity", "StrictJSON", "TestKit"]),
+        tests("UpstreamTests", ["Upstream", "Wire", nio, nioPosix, nioEmbedded]),
+        tests("ProxyTests", ["Proxy", "Gate", "Upstream", "Audit", "Wire", "TestKit", nio, nioPosix, nioEmbedded]),
+        tests("SettingsTests", ["Settings", "StrictJSON", "Gate", "TestKit"]),
+        tests("ControlTests", ["Control", "Gate", "TestKit", nio, nioPosix]),
+        tests("ConformanceTests", ["TestKit", "StrictJSON", nio, nioPosix, crypto]),
+    ]
+)
