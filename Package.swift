@@ -51,15 +51,25 @@ let package = Package(
         room("Gate", ["Authentication", "Policy", "Routing", "RateLimit", "Identity", "Wire", nio]),
         room("Audit", ["Identity", "StrictJSON", crypto]),
         room("Upstream", ["Wire", nio, nioPosix]),
-        room("Proxy", ["Gate", "Authentication", "Identity", "RateLimit", "Routing", "Upstream", "Audit", "Wire", nio, nioPosix, logging]),
-        room("Settings", [
-            "StrictJSON", "Gate", "Authentication", "Identity", "Policy", "Routing", "RateLimit", "Upstream", "Audit", "Wire", crypto,
-        ]),
-        room("Control", [
-            "Gate", "Settings", "Audit", nio, nioPosix, logging,
-            .product(name: "NIOHTTP1", package: "swift-nio"),
-            .product(name: "AsyncHTTPClient", package: "async-http-client"),
-        ]),
+        room(
+            "Proxy",
+            [
+                "Gate", "Authentication", "Identity", "RateLimit", "Routing", "Upstream", "Audit", "Wire", nio,
+                nioPosix, logging,
+            ]),
+        room(
+            "Settings",
+            [
+                "StrictJSON", "Gate", "Authentication", "Identity", "Policy", "Routing", "RateLimit", "Upstream",
+                "Audit", "Wire", crypto,
+            ]),
+        room(
+            "Control",
+            [
+                "Gate", "Settings", "Audit", nio, nioPosix, logging,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ]),
         .executableTarget(
             name: "tollgate",
             dependencies: [
@@ -70,15 +80,21 @@ let package = Package(
             ],
             swiftSettings: house),
 
-        .target(name: "TestKit", dependencies: [nio, crypto, cryptoExtras, "StrictJSON"], path: "Tests/TestKit", swiftSettings: house),
+        .target(
+            name: "TestKit", dependencies: [nio, crypto, cryptoExtras, "StrictJSON"], path: "Tests/TestKit",
+            swiftSettings: house),
         tests("StrictJSONTests", ["StrictJSON"]),
         tests("WireTests", ["Wire", "TestKit", "StrictJSON", nio]),
         tests("IdentityTests", ["Identity", "StrictJSON"]),
-        tests("AuthenticationTests", ["Authentication", "Identity", "StrictJSON", "TestKit", "Wire", nio, crypto, cryptoExtras]),
+        tests(
+            "AuthenticationTests",
+            ["Authentication", "Identity", "StrictJSON", "TestKit", "Wire", nio, crypto, cryptoExtras]),
         tests("RateLimitTests", ["RateLimit", "TestKit"]),
         tests("RoutingTests", ["Routing", "Wire", nio]),
         tests("PolicyTests", ["Policy", "Identity", "StrictJSON", "TestKit"]),
-        tests("GateTests", ["Gate", "Authentication", "Identity", "Policy", "RateLimit", "Routing", "Wire", "TestKit", nio]),
+        tests(
+            "GateTests",
+            ["Gate", "Authentication", "Identity", "Policy", "RateLimit", "Routing", "Wire", "TestKit", nio]),
         tests("AuditTests", ["Audit", "Identity", "StrictJSON", "TestKit"]),
         tests("UpstreamTests", ["Upstream", "Wire", nio, nioPosix, nioEmbedded]),
         tests("ProxyTests", ["Proxy", "Gate", "Upstream", "Audit", "Wire", "TestKit", nio, nioPosix, nioEmbedded]),
