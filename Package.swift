@@ -66,14 +66,18 @@ let package = Package(
         room(
             "Control",
             [
-                "Gate", "Settings", "Audit", nio, nioPosix, logging,
+                "Gate", "Authentication", "Settings", "Audit", "StrictJSON", nio, nioPosix, logging,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
+        room(
+            "DemoUpstream",
+            ["StrictJSON", nio, nioPosix, crypto, .product(name: "NIOHTTP1", package: "swift-nio")]),
         .executableTarget(
             name: "tollgate",
             dependencies: [
-                "Control", "Proxy", "Settings", "Gate", "Authentication", "Identity", "Policy", "Routing", "RateLimit",
+                "Control", "DemoUpstream", "Proxy", "Settings", "Gate", "Authentication", "Identity", "Policy",
+                "Routing", "RateLimit",
                 "Upstream", "Audit", "StrictJSON", "Wire", nio, nioPosix, logging, crypto,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -99,7 +103,12 @@ let package = Package(
         tests("UpstreamTests", ["Upstream", "Wire", nio, nioPosix, nioEmbedded]),
         tests("ProxyTests", ["Proxy", "Gate", "Upstream", "Audit", "Wire", "TestKit", nio, nioPosix, nioEmbedded]),
         tests("SettingsTests", ["Settings", "StrictJSON", "Gate", "TestKit"]),
-        tests("ControlTests", ["Control", "Gate", "TestKit", nio, nioPosix]),
+        tests(
+            "ControlTests",
+            [
+                "Control", "DemoUpstream", "Authentication", "Settings", "Gate", "StrictJSON", "TestKit", nio, nioPosix,
+                logging,
+            ]),
         tests("ConformanceTests", ["TestKit", "StrictJSON", nio, nioPosix, crypto]),
     ]
 )
