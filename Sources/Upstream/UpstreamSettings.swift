@@ -1,0 +1,102 @@
+/// One server behind the gateway, as an address to connect to.
+package struct Endpoint: Sendable, Hashable {
+    /// A host name or an IP literal without brackets.
+    package let host: String
+    /// 1...65535.
+    package let port: Int
+    /// `host:port` as it stands in a Host field and in the audit log (RFC 9110 §7.2); IPv6 in brackets.
+    package let authority: [UInt8]
+
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+        let bracketed = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
+        self.authority = Array("\(bracketed):\(port)".utf8)
+    }
+}
+
+/// Everything one upstream is configured with. Two equal values may share one pool across a reload.
+package struct UpstreamSettings: Sendable, Hashable {
+    /// What stands in the Host field towards the endpoint.
+    package enum HostField: Sendable, Hashable {
+        /// The authority the client asked for.
+        case preserve
+        /// The endpoint's own `host:port`.
+        case endpoint
+    }
+
+    package var name: String
+    package var endpoints: [Endpoint]
+    package var hostField: HostField
+    /// Nanoseconds: one connection attempt may take this long, and a refused connection is tried again within it,
+    /// so that a restart of the server behind costs its clients a wait and not an error.
+    package var connectTimeout: Int64
+    /// Nanoseconds between the last byte of the request and the first of the answer, and between any two later reads.
+    package var responseTimeout: Int64
+    /// Nanoseconds an unused connection is kept.
+    package var idleTimeout: Int64
+    /// Unused connections kept per event loop.
+    package var maximumIdle: Int
+    /// Open connections per event loop, idle ones included.
+    package var maximumConnections: Int
+    /// Requests that may wait for a connection per event loop; the next one is refused with 503.
+    package var maximumPending: Int
+
+    package init(
+        name: String,
+        endpoints: [Endpoint],
+        hostField: HostField = .preserve,
+        connectTimeout: Int64 = 3_000_000_000,
+        responseTimeout: Int64 = 30_000_000_000,
+        idleTimeout: Int64 = 60_000_000_000,
+        maximumIdle: Int = 512,
+        maximumConnections: Int = 1024,
+        maximumPending: Int = 1024
+    ) {
+        self.name = name
+        self.endpoints = endpoints
+        self.hostField = hostField
+        self.connectTimeout = connectTimeout
+        self.responseTimeout = responseTimeout
+        self.idleTimeout = idleTimeout
+        self.maximumIdle = maximumIdle
+        self.maximumConnections = maximumConnections
+        self.maximumPending = maximumPending
+    }
+}
+
+/// Why no answer of an upstream could be had. `Gate.Refusal` turns each case into a status.
+package enum UpstreamFailure: Error, Sendable, Equatable {
+    /// Every attempt within the connect timeout was refused or reset.
+    case refused
+    /// No attempt was answered within the connect timeout.
+    case connectTimeout
+    /// Every endpoint has been failing for longer than the connect timeout; worth another try after `retryAfter` seconds.
+    case noHealthyEndpoint(retryAfter: Int)
+    /// The queue for connections is full.
+    case overloaded
+    /// The connection ended before the first byte of an answer.
+    case closedEarly
+    /// The answer was not HTTP/1.1 as RFC 9112 has it, or an interim answer nobody asked for.
+    case malformedAnswer(StaticString)
+    /// The first byte of the answer did not come in time.
+    case responseTimeout
+    /// The connection ended, or fell silent, in the middle of the answer.
+    case truncatedAnswer
+
+    package static func == (a: UpstreamFailure, b: UpstreamFailure) -> Bool { a.label == b.label }
+
+    /// A short name for logs, metrics and the audit record.
+    package var label: String {
+        switch self {
+        case .refused: "upstream-refused"
+        case .connectTimeout: "upstream-connect-timeout"
+        case .noHealthyEndpoint: "no-healthy-endpoint"
+        case .overloaded: "upstream-queue-full"
+        case .closedEarly: "upstream-closed"
+        case .malformedAnswer: "upstream-malformed"
+        case .responseTimeout: "upstream-timeout"
+        case .truncatedAnswer: "upstream-truncated"
+        }
+    }
+}
