@@ -15,15 +15,26 @@ struct Received {
     /// The answer: `method`, `target`, `version`, `headers` (a list of name and value, in order, repeats kept),
     /// `bodyBytes`, `bodySHA256` and, of a short printable body, `bodyStart`.
     func json() -> [UInt8] {
-        var out = EchoWriter()
-        out.member("method", head.method.rawValue)
-        out.member("target", head.uri)
-        out.member("version", "HTTP/\(head.version.major).\(head.version.minor)")
-        out.pairs("headers", head.headers.map { ($0.name, $0.value) })
-        out.member("bodyBytes", number: body.count)
-        out.member("bodySHA256", body.hexadecimal())
-        if body.count > 0 { out.member("bodyStart", body.start) }
-        return out.finish()
+        var out = JSONWriter()
+        out.object { out in
+            out.member("method", head.method.rawValue)
+            out.member("target", head.uri)
+            out.member("version", "HTTP/\(head.version.major).\(head.version.minor)")
+            out.member("headers") { out in
+                out.array { out in
+                    for (name, value) in head.headers {
+                        out.array { out in
+                            out.string(name)
+                            out.string(value)
+                        }
+                    }
+                }
+            }
+            out.member("bodyBytes", body.count)
+            out.member("bodySHA256", body.hexadecimal())
+            if body.count > 0 { out.member("bodyStart", body.start) }
+        }
+        return out.finish() + [UInt8(ascii: "\n")]
     }
 }
 
