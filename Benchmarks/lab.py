@@ -1,0 +1,281 @@
+"""The bench's workbench: what the machine is, programs compiled from C, processes started and measured, load driven.
+
+Everything measured is measured from outside, through /proc and through what the load generator counted.
+"""
+
+import http.client
+import json
+import os
+import platform
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+TICKS = os.sysconf("SC_CLK_TCK")
+PACKAGES = {"haproxy": "haproxy", "nginx": "nginx", "wrk": "wrk", "h2load": "nghttp2-client", "cc": "gcc",
+            "strace": "strace", "openssl": "openssl", "taskset": "util-linux"}
+
+
+class Missing(SystemExit):
+    """Something the bench needs is not there; the message says how to get it."""
+
+
+def find(program):
+    """The path of `program`, also where a plain user's PATH does not look (haproxy and nginx live in sbin)."""
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin:/sbin")
+
+
+def require(programs, install=False):
+    """Checks that all `programs` exist. Installs them with apt only when told to; else names the command to type."""
+    missing = [p for p in programs if not find(p)]
+    if not missing:
+        return
+    packages = sorted({PACKAGES.get(p, p) for p in missing})
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+    if os.geteuid():
+        command.insert(0, "sudo")
+    if not install:
+        raise Missing("missing: %s\n  %s\nor run with --install" % (", ".join(missing), " ".join(command)))
+    # Debian starts a service when it installs one; a proxy listening on port 80 is not wanted here.
+    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive", RUNLEVEL="1")
+    if subprocess.call(command, env=environment):
+        raise Missing("installing %s failed" % " ".join(packages))
+
+
+def gateway_binary(explicit=None):
+    """The gateway's release binary: as told, else $TOLLGATE, else where `make build` leaves it."""
+    candidates = [explicit, os.environ.get("TOLLGATE")] if explicit or os.environ.get("TOLLGATE") else [
+        os.path.join(ROOT, ".build/release/tollgate"), os.path.join(ROOT, ".build-release/release/tollgate")]
+    for path in candidates:
+        if path and os.access(path, os.X_OK):
+            return os.path.abspath(path)
+    raise Missing("no gateway at %s: `make build`, or --tollgate PATH" % " or ".join(c for c in candidates if c))
+
+
+def version(program, *arguments):
+    """The first line a program says about its version, or "absent"."""
+    path = find(program)
+    if not path:
+        return "absent"
+    done = subprocess.run([path, *arguments], capture_output=True, text=True, errors="replace")
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    return lines[0].strip() if lines else "?"
+
+
+def machine():
+    """What every number here depends on."""
+    model = "?"
+    with open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    try:
+        with open("/sys/devices/system/clocksource/clocksource0/current_clocksource") as file:
+            clock = file.read().strip()
+    except OSError:
+        clock = "?"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "memoryMiB": memory >> 20,
+            "kernel": platform.release(), "clocksource": clock, "load": os.getloadavg()[0],
+            "virtual": "hypervisor" in open("/proc/cpuinfo").read()}
+
+
+def cores():
+    """Which core each part gets: the proxy under test has one to itself, the origin and the load share the others."""
+    have = sorted(os.sched_getaffinity(0))
+    if len(have) >= 4:
+        return {"proxy": have[:1], "origin": have[1:2], "load": have[2:4]}
+    if len(have) == 3:
+        return {"proxy": have[:1], "origin": have[1:2], "load": have[2:3]}
+    return {"proxy": have[:1], "origin": have[-1:], "load": have[-1:]}
+
+
+def raise_file_limit():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
+
+
+def compile_c(name, folder, shared=False):
+    """Compiles Benchmarks/NAME.c into `folder` and returns the path of the result."""
+    out = os.path.join(folder, name + (".so" if shared else ""))
+    command = ["cc", "-O2", "-Wall", "-Wextra", "-o", out, os.path.join(HERE, name + ".c")]
+    if shared:
+        command += ["-shared", "-fPIC", "-ldl", "-pthread"]
+    if subprocess.call(command):
+        raise Missing("cc could not compile %s.c" % name)
+    return out
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Process:
+    """A started program, pinned to cores, measured as a whole: itself, its threads and its children."""
+
+    def __init__(self, name, command, folder, on=None, environment=None):
+        self.name, self.log_path = name, os.path.join(folder, name.replace(" ", "-") + ".log")
+        self._log = open(self.log_path, "ab")
+        if on:
+            command = ["taskset", "-c", ",".join(map(str, on)), *command]
+        self.popen = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, cwd=folder,
+            env=dict(os.environ, **(environment or {})))
+        self.pid = self.popen.pid
+
+    def log(self, last=2000):
+        with open(self.log_path, "rb") as file:
+            return file.read()[-last:].decode(errors="replace")
+
+    def pids(self):
+        """This process and its descendants (nginx forwards in a child)."""
+        found, queue = [], [self.pid]
+        while queue:
+            pid = queue.pop()
+            found.append(pid)
+            try:
+                for task in os.listdir("/proc/%d/task" % pid):
+                    with open("/proc/%d/task/%s/children" % (pid, task)) as file:
+                        queue += map(int, file.read().split())
+            except OSError:
+                pass
+        return found
+
+    def cpu(self):
+        """(user, system) CPU seconds so far, all threads of all processes of it, from /proc/PID/stat."""
+        user = system = 0
+        for pid in self.pids():
+            try:
+                with open("/proc/%d/stat" % pid) as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+                user += int(fields[11])
+                system += int(fields[12])
+            except OSError:
+                pass
+        return user / TICKS, system / TICKS
+
+    def rss(self):
+        """(resident, highest resident) in KiB."""
+        now = peak = 0
+        for pid in self.pids():
+            try:
+                with open("/proc/%d/status" % pid) as file:
+                    for line in file:
+                        if line.startswith("VmRSS:"):
+                            now += int(line.split()[1])
+                        elif line.startswith("VmHWM:"):
+                            peak += int(line.split()[1])
+            except OSError:
+                pass
+        return now, peak
+
+    def wait_listening(self, port, seconds=20):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.popen.poll() is not None:
+                raise Missing("%s ended with %d:\n%s" % (self.name, self.popen.returncode, self.log()))
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise Missing("%s does not listen on %d:\n%s" % (self.name, port, self.log()))
+
+    def stop(self, with_signal=signal.SIGTERM, seconds=10):
+        if self.popen.poll() is None:
+            self.popen.send_signal(with_signal)
+            try:
+                self.popen.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+        self._log.close()
+        return self.popen.returncode
+
+
+class Lab:
+    """A temporary folder with everything started in it; leaving it stops all and removes the folder."""
+
+    def __init__(self, keep=False):
+        self.keep, self.processes, self.cores = keep, [], cores()
+
+    def __enter__(self):
+        raise_file_limit()
+        # A log or an audit on a slow disk would be measured as the proxy's: use memory where there is some.
+        base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.folder = tempfile.mkdtemp(prefix="tollgate-bench-", dir=base)
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self.processes):
+            process.stop()
+        if self.keep:
+            print("kept: %s" % self.folder)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def write(self, name, text):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def start(self, name, command, on="proxy", environment=None, port=None):
+        process = Process(name, command, self.folder, self.cores.get(on), environment)
+        self.processes.append(process)
+        if port:
+            process.wait_listening(port)
+        return process
+
+    def compile(self, name, shared=False):
+        return compile_c(name, self.folder, shared)
+
+    def origin(self, port, body=128, chunked=False):
+        command = [self.compile("origin") if not os.path.exists(self.path("origin")) else self.path("origin"),
+                   "-p", str(port), "-b", str(body)] + (["-c"] if chunked else [])
+        return self.start("origin-%d" % port, command, on="origin", port=port)
+
+    def load(self, port, requests, seconds, prefix="", token="with", connections=64):
+        """Runs wrk for `seconds` and returns what it counted."""
+        on = self.cores["load"]
+        threads = max(1, min(len(on), connections))
+        command = ["taskset", "-c", ",".join(map(str, on)), "wrk", "-t%d" % threads, "-c%d" % connections,
+                   "-d%ds" % seconds, "--timeout", "10s", "-s", os.path.join(HERE, "load.lua"),
+                   "http://127.0.0.1:%d" % port, "--", requests, prefix, token]
+        done = subprocess.run(command, capture_output=True, text=True)
+        for line in reversed(done.stdout.splitlines()):
+            if line.startswith('{"requests"'):
+                return json.loads(line)
+        raise Missing("wrk said:\n%s%s" % (done.stdout, done.stderr))
+
+
+def ask(port, path, token=None, host="bench.example", method="GET"):
+    """One request on a connection of its own; returns (status, fields, body)."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    fields = {"Host": host}
+    if token:
+        fields["Authorization"] = "Bearer " + token
+    connection.request(method, path, headers=fields)
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    return response.status, dict(response.getheaders()), body
+
+
+def first_request(path):
+    """The first (path, token) of a requests file."""
+    with open(path) as file:
+        return tuple(file.readline().rstrip("\n").split("\t"))
