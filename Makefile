@@ -1,0 +1,43 @@
+# Everything starts here. `make help` lists the targets.
+SHELL := /bin/bash
+SWIFT ?= swift
+CONFIG ?= gateway.json
+
+# The Swift runtime is linked in, so that the binary runs where no toolchain is. Exclusivity is checked while tests
+# run (debug) and not again for every access in production.
+RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+TEST_FLAGS ?= --explicit-target-dependency-import-check error
+
+.DEFAULT_GOAL := help
+.PHONY: help install build run test bench lint format tsan clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+install: ## what a fresh Debian or Ubuntu machine with a Swift toolchain lacks
+	@.ci/install
+
+build: install ## the release binary, .build/release/tollgate
+	$(SWIFT) build $(RELEASE_FLAGS) --product tollgate
+
+run: build ## a demo upstream and the gateway with ./gateway.json, and requests to copy
+	@demo/run.sh "$(CONFIG)" .build/release/tollgate
+
+test: install ## every test
+	$(SWIFT) build --build-tests $(TEST_FLAGS)
+	$(SWIFT) test $(TEST_FLAGS)
+
+bench: build ## the benchmarks, side by side with HAProxy and nginx
+	Benchmarks/run.sh
+
+lint: ## the formatting rules of .swift-format
+	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift
+
+format: ## put the sources into that format
+	$(SWIFT) format --in-place --parallel --recursive Sources Tests Package.swift
+
+tsan: install ## every test under the thread sanitizer, in a build folder of its own
+	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan
+
+clean: ## remove what was built
+	rm -rf .build .build-tsan
