@@ -1,0 +1,39 @@
+/// How a caller proved who it is.
+package enum CredentialKind: UInt8, Sendable, CaseIterable {
+    /// Nothing was presented, or the route asks for nothing.
+    case none
+    /// A signed token of an issuer (RFC 7519).
+    case jwt
+    /// A token minted by this gateway for a solution.
+    case apiToken
+    /// `solution-id:secret` (RFC 7617).
+    case basic
+
+    /// The name used in audit records: `none`, `jwt`, `api-token` or `basic`.
+    package var label: StaticString {
+        switch self {
+        case .none: "none"
+        case .jwt: "jwt"
+        case .apiToken: "api-token"
+        case .basic: "basic"
+        }
+    }
+}
+
+/// The kinds of credential a route accepts; empty for a route without authentication.
+package struct CredentialSet: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt8
+
+    package init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    /// Signed tokens of an issuer.
+    package static let jwt = CredentialSet(rawValue: 1)
+    /// Tokens minted for a solution.
+    package static let apiToken = CredentialSet(rawValue: 2)
+    /// A solution's id and secret.
+    package static let basic = CredentialSet(rawValue: 4)
+    /// Every kind there is.
+    package static let all: CredentialSet = [.jwt, .apiToken, .basic]
+}

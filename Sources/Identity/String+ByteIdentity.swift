@@ -1,0 +1,9 @@
+extension String {
+    /// Whether both strings are the same UTF-8 bytes.
+    ///
+    /// `==` equates canonically equivalent text, so that a composed and a decomposed "é" would be one issuer, one
+    /// subject or one solution. Wherever a name decides about access, this is the comparison.
+    package func isByteIdentical(to other: String) -> Bool {
+        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+    }
+}
