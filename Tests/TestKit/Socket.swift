@@ -1,0 +1,195 @@
+import Glibc
+import Synchronization
+
+/// A TCP socket on the loopback interface with blocking calls that all end by a deadline.
+///
+/// Scripted peers read best from top to bottom, so the tests' two ends block a thread each and leave event loops to the
+/// gateway they test.
+package final class Socket: Sendable {
+    /// What a read brought.
+    package enum Received: Sendable, Equatable {
+        case bytes([UInt8])
+        /// The peer closed its side in order.
+        case end
+        /// The peer reset the connection.
+        case reset
+        case timeout
+    }
+
+    /// A system call that failed, with the name of the call and the error number.
+    package struct Failure: Error, CustomStringConvertible {
+        package let call: String
+        package let code: Int32
+        package var description: String { "\(call): error \(code)" }
+    }
+
+    private let descriptor: Int32
+    private let isOpen = Mutex(true)
+
+    private init(descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    deinit { close() }
+
+    // MARK: Opening
+
+    /// Connects to a port of 127.0.0.1. A small receive buffer makes back-pressure show early.
+    package static func connect(port: Int, receiveBuffer: Int32? = nil) throws -> Socket {
+        let connection = Socket(descriptor: socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0))
+        guard connection.descriptor >= 0 else { throw Failure(call: "socket", code: errno) }
+        if let receiveBuffer { connection.setOption(SOL_SOCKET, SO_RCVBUF, receiveBuffer) }
+        connection.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        var address = Self.loopback(port: port)
+        let status = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe Glibc.connect(connection.descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0 else { throw Failure(call: "connect to port \(port)", code: errno) }
+        return connection
+    }
+
+    /// Listens on a port of 127.0.0.1; 0 lets the system choose. Returns the socket and the port.
+    package static func listen(port: Int = 0) throws -> (Socket, port: Int) {
+        let listener = Socket(descriptor: socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0))
+        guard listener.descriptor >= 0 else { throw Failure(call: "socket", code: errno) }
+        listener.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
+        var address = Self.loopback(port: port)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
+                guard unsafe bind(listener.descriptor, raw, length) == 0 else { return false }
+                guard Glibc.listen(listener.descriptor, 1024) == 0 else { return false }
+                return unsafe getsockname(listener.descriptor, raw, &length) == 0
+            }
+        }
+        guard bound else { throw Failure(call: "bind to port \(port)", code: errno) }
+        return (listener, Int(UInt16(bigEndian: address.sin_port)))
+    }
+
+    /// A port nobody listens on at this moment.
+    package static func freePort() throws -> Int {
+        let (listener, port) = try listen()
+        listener.close()
+        return port
+    }
+
+    /// The next connection, or nil once the listener is shut down.
+    package func accept() -> Socket? {
+        while true {
+            let accepted = Glibc.accept(descriptor, nil, nil)
+            if accepted >= 0 {
+                // A gateway started meanwhile must not inherit the connection and keep it open.
+                _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
+                let connection = Socket(descriptor: accepted)
+                connection.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+                return connection
+            }
+            guard errno == EINTR || errno == ECONNABORTED else { return nil }
+        }
+    }
+
+    // MARK: Moving bytes
+
+    /// Sends all bytes; false when the peer is gone or the deadline passed before the last one was taken.
+    @discardableResult
+    package func send(_ bytes: [UInt8], by deadline: ContinuousClock.Instant = .now + .seconds(30)) -> Bool {
+        var start = 0
+        while start < bytes.count {
+            let sent = unsafe bytes.withUnsafeBytes { raw in
+                unsafe Glibc.send(
+                    descriptor, unsafe raw.baseAddress?.advanced(by: start), bytes.count - start,
+                    Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            }
+            if sent > 0 {
+                start += sent
+            } else if errno == EAGAIN || errno == EWOULDBLOCK {
+                guard wait(for: Int16(POLLOUT), by: deadline) else { return false }
+            } else if errno != EINTR {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Reads what is there, waiting until the deadline for the first byte.
+    package func receive(atMost limit: Int = 262_144, by deadline: ContinuousClock.Instant) -> Received {
+        while true {
+            guard wait(for: Int16(POLLIN), by: deadline) else { return .timeout }
+            var count = 0
+            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, initialized in
+                count = unsafe recv(descriptor, buffer.baseAddress, limit, Int32(MSG_DONTWAIT))
+                initialized = max(0, count)
+            }
+            if count > 0 { return .bytes(bytes) }
+            if count == 0 { return .end }
+            if errno == EAGAIN || errno == EINTR { continue }
+            return .reset
+        }
+    }
+
+    private func wait(for events: Int16, by deadline: ContinuousClock.Instant) -> Bool {
+        while true {
+            let left = ContinuousClock.now.duration(to: deadline)
+            let milliseconds = left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000
+            guard milliseconds > 0 else { return false }
+            var entry = pollfd(fd: descriptor, events: events, revents: 0)
+            let ready = unsafe poll(&entry, 1, Int32(min(milliseconds, 60_000)))
+            if ready > 0 { return true }
+            if ready < 0, errno != EINTR { return true }
+        }
+    }
+
+    // MARK: Closing
+
+    /// Ends the sending side; the peer reads the end of the stream and can still answer.
+    package func finishSending() {
+        _ = shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    /// Ends both sides and wakes whoever waits on the socket, without giving the descriptor back yet.
+    package func interrupt() {
+        _ = shutdown(descriptor, Int32(SHUT_RDWR))
+    }
+
+    /// Closes with a reset instead of an orderly end.
+    package func reset() {
+        var setting = linger(l_onoff: 1, l_linger: 0)
+        _ = unsafe setsockopt(
+            descriptor, SOL_SOCKET, SO_LINGER, &setting, socklen_t(MemoryLayout<linger>.size))
+        close()
+    }
+
+    /// Closes the socket; calling it again does nothing.
+    package func close() {
+        let mustClose = isOpen.withLock { open in
+            defer { open = false }
+            return open
+        }
+        if mustClose, descriptor >= 0 { _ = Glibc.close(descriptor) }
+    }
+
+    private func setOption(_ level: Int32, _ name: Int32, _ value: Int32) {
+        var setting = value
+        _ = unsafe setsockopt(descriptor, level, name, &setting, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    private static func loopback(port: Int) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(truncatingIfNeeded: port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        return address
+    }
+}
+
+/// Whether a condition comes true before the deadline. For what happens in another process or thread and gives no signal.
+package func eventually(within limit: Duration = .seconds(20), _ condition: () throws -> Bool) rethrows -> Bool {
+    let deadline = ContinuousClock.now + limit
+    while ContinuousClock.now < deadline {
+        if try condition() { return true }
+        _ = usleep(2000)
+    }
+    return try condition()
+}
