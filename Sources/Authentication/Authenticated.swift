@@ -1,0 +1,17 @@
+package import Identity
+
+/// A proven caller, and how long the proof may be remembered.
+package struct Authenticated: Sendable, Equatable {
+    /// Who the caller is.
+    package let principal: Principal
+    /// Unix seconds from which on no cache may serve this; `Int64.max` when the credentials never expire.
+    ///
+    /// The earliest expiry of everything presented. A token accepted by virtue of clock skew alone is already past it,
+    /// and is proven again for each request until the skew is used up.
+    package let expires: Int64
+
+    package init(principal: Principal, expires: Int64) {
+        self.principal = principal
+        self.expires = expires
+    }
+}
