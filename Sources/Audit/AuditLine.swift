@@ -1,0 +1,190 @@
+/// A cursor that renders one JSON line into memory somebody else owns, and never past its end.
+///
+/// Running out of room sets `isOverflowed` and writes nothing more: the caller throws the record away and counts it,
+/// so that no length a peer chooses can become a write outside the ring.
+@safe
+struct AuditLine: ~Copyable {
+    // Unsafe because the memory belongs to the ring or to an array: valid while the closure or append that made this
+    // cursor runs, which is why the type is not copyable and never stored.
+    private let base: UnsafeMutablePointer<UInt8>
+    private let capacity: Int
+    private(set) var count = 0
+    private(set) var isOverflowed = false
+
+    /// Starts at the beginning of `memory`.
+    ///
+    /// Unsafe: the caller keeps the memory alive and unshared until it has dropped the cursor.
+    @unsafe
+    init(_ memory: UnsafeMutableBufferPointer<UInt8>) {
+        // Unsafe: an empty buffer may have no base; with a capacity of 0 the placeholder is never written.
+        unsafe base = memory.baseAddress ?? UnsafeMutablePointer(bitPattern: 1).unsafelyUnwrapped
+        unsafe capacity = memory.baseAddress == nil ? 0 : memory.count
+    }
+
+    /// One byte as it is.
+    @inline(__always)
+    mutating func append(_ byte: UInt8) {
+        guard count < capacity, !isOverflowed else {
+            isOverflowed = true
+            return
+        }
+        // Unsafe: count < capacity was just checked.
+        unsafe base[count] = byte
+        count += 1
+    }
+
+    /// Text of the program itself, as it is: must be ASCII without characters that JSON escapes.
+    @inline(__always)
+    mutating func append(_ literal: StaticString) {
+        guard literal.hasPointerRepresentation else {
+            return append(UInt8(truncatingIfNeeded: literal.unicodeScalar.value))
+        }
+        // Unsafe: a literal with a pointer representation has exactly this many bytes there, for ever.
+        unsafe copy(literal.utf8Start, literal.utf8CodeUnitCount)
+    }
+
+    /// Text of the program that may need escaping: quoted, or `null` when empty.
+    @inline(__always)
+    mutating func appendString(_ literal: StaticString, limit: Int) {
+        guard literal.hasPointerRepresentation, literal.utf8CodeUnitCount > 0 else { return append("null") }
+        // Unsafe: as above; the span does not outlive this statement.
+        let bytes = unsafe Span(
+            _unsafeStart: literal.utf8Start, count: literal.utf8CodeUnitCount)
+        appendString(bytes, limit: limit)
+    }
+
+    /// Bytes that have been escaped before.
+    @inline(__always)
+    mutating func append(escaped bytes: [UInt8]) {
+        // Unsafe: the buffer is valid inside the closure, and copy is bounded by its count.
+        unsafe bytes.withUnsafeBufferPointer { buffer in
+            if let start = buffer.baseAddress { unsafe copy(start, buffer.count) }
+        }
+    }
+
+    @inline(__always)
+    private mutating func copy(_ source: UnsafePointer<UInt8>, _ length: Int) {
+        guard length <= capacity - count, !isOverflowed else {
+            isOverflowed = true
+            return
+        }
+        // Unsafe: the destination has room for `length` bytes, and ring memory never overlaps a field's memory.
+        unsafe (base + count).update(from: source, count: length)
+        count += length
+    }
+
+    /// A whole number in decimal.
+    mutating func appendDecimal(_ number: Int64) {
+        if number < 0 { append(UInt8(ascii: "-")) }
+        appendDecimal(number.magnitude)
+    }
+
+    /// A whole number in decimal.
+    mutating func appendDecimal(_ number: UInt64) {
+        var divisor: UInt64 = 1
+        while number / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
+            divisor /= 10
+        }
+    }
+
+    /// The quoted string, or `null` when `bytes` is empty.
+    ///
+    /// Rendered content longer than `limit` bytes is cut between characters and ends in U+2026.
+    @inline(__always)
+    mutating func appendString(_ bytes: Span<UInt8>, limit: Int) {
+        guard !bytes.isEmpty else { return append("null") }
+        append(UInt8(ascii: "\""))
+        appendContent(bytes, limit: limit)
+        append(UInt8(ascii: "\""))
+    }
+
+    /// The inside of a JSON string, without quotes; see `appendString`.
+    ///
+    /// Printable ASCII and valid UTF-8 stay as they are. `"` and `\` get a backslash. Everything that could act on a
+    /// terminal or a log viewer (C0, DEL, C1, line and paragraph separators, invisible and bidirectional controls)
+    /// becomes `\u` with four hexadecimal digits, and a byte that is not UTF-8 becomes `\ufffd`.
+    mutating func appendContent(_ bytes: Span<UInt8>, limit: Int) {
+        let end = min(count + limit, capacity)
+        var position = 0
+        while position < bytes.count {
+            let byte = bytes[position]
+            var width = 1
+            let scalar: UInt32
+            if byte < 0x80 {
+                if AuditLine.isPlain(byte) {
+                    guard count < end else { return appendEllipsis() }
+                    append(byte)
+                    position += 1
+                    continue
+                }
+                scalar = UInt32(byte)
+            } else if let decoded = AuditLine.decode(bytes, at: position) {
+                (scalar, width) = decoded
+            } else {
+                scalar = 0xFFFD
+            }
+            let isVerbatim = width > 1 && !AuditLine.isControl(scalar)
+            let isShort = byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+            guard count + (isVerbatim ? width : isShort ? 2 : 6) <= end else { return appendEllipsis() }
+            if isVerbatim {
+                for index in position..<position + width { append(bytes[index]) }
+            } else if isShort {
+                append(UInt8(ascii: "\\"))
+                append(byte)
+            } else {
+                append("\\u")
+                append(hexadecimalDigit(UInt8(truncatingIfNeeded: scalar >> 12)))
+                append(hexadecimalDigit(UInt8(truncatingIfNeeded: scalar >> 8)))
+                append(hexadecimalDigit(UInt8(truncatingIfNeeded: scalar >> 4)))
+                append(hexadecimalDigit(UInt8(truncatingIfNeeded: scalar)))
+            }
+            position += width
+        }
+    }
+
+    private mutating func appendEllipsis() {
+        append(0xE2)
+        append(0x80)
+        append(0xA6)
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+
+    private static func isControl(_ scalar: UInt32) -> Bool {
+        switch scalar {
+        case 0x80...0x9F, 0xAD, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xFFF9...0xFFFB: true
+        default: false
+        }
+    }
+
+    /// The multi-byte scalar at `position` when it is well-formed UTF-8 (RFC 3629), else nil.
+    private static func decode(_ bytes: Span<UInt8>, at position: Int) -> (scalar: UInt32, width: Int)? {
+        let lead = UInt32(bytes[position])
+        let (width, least): (Int, UInt32)
+        switch lead {
+        case 0xC2...0xDF: (width, least) = (2, 0x80)
+        case 0xE0...0xEF: (width, least) = (3, 0x800)
+        case 0xF0...0xF4: (width, least) = (4, 0x10000)
+        default: return nil
+        }
+        guard width <= bytes.count - position else { return nil }
+        var scalar = lead & (0x7F >> UInt32(width))
+        for index in position + 1..<position + width {
+            let next = UInt32(bytes[index])
+            guard next & 0xC0 == 0x80 else { return nil }
+            scalar = scalar << 6 | next & 0x3F
+        }
+        guard scalar >= least, scalar <= 0x10FFFF, !(0xD800...0xDFFF).contains(scalar) else { return nil }
+        return (scalar, width)
+    }
+}
+
+/// The lower-case hexadecimal digit of the low four bits.
+func hexadecimalDigit(_ value: UInt8) -> UInt8 {
+    let nibble = value & 0x0F
+    return nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + (nibble - 10)
+}
