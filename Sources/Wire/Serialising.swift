@@ -1,0 +1,59 @@
+package import NIOCore
+
+extension RequestHead {
+    /// Appends the field lines that travel on, verbatim and in order, without an empty line after them.
+    ///
+    /// Left out are the kinds in `dropped`, fields that `Connection` names, and look-alikes (`.alias`). Neighbouring
+    /// lines that stay are copied as one run, so that a typical head costs a handful of copies. White space around a
+    /// value stays as sent.
+    ///
+    /// - Parameters:
+    ///   - source: the buffer the head was parsed from, its reader index still on the head's first byte.
+    ///   - dropped: usually `.inboundStripped` and what the route adds to it.
+    ///   - out: receives the lines. O(bytes kept + fields).
+    package func appendFields(of source: borrowing ByteBuffer, dropping dropped: FieldSet, to out: inout ByteBuffer) {
+        fields.appendRuns(of: source.readableBytesSpan, dropping: dropped.union(FieldSet(.alias)), to: &out)
+    }
+}
+
+extension ResponseHead {
+    /// Appends the field lines that travel on; see `RequestHead.appendFields(of:dropping:to:)`. Look-alikes stay: no
+    /// client reads `_` as `-`.
+    package func appendFields(of source: borrowing ByteBuffer, dropping dropped: FieldSet, to out: inout ByteBuffer) {
+        fields.appendRuns(of: source.readableBytesSpan, dropping: dropped, to: &out)
+    }
+
+    /// Appends `HTTP/1.1 <status> <reason>` and CRLF. The version is the gateway's own, whatever the upstream speaks
+    /// (RFC 9110 §2.5).
+    ///
+    /// - Parameter source: the buffer the head was parsed from, its reader index still on the head's first byte.
+    package func appendStatusLine(of source: borrowing ByteBuffer, to out: inout ByteBuffer) {
+        out.writeStaticString("HTTP/1.1 ")
+        out.writeDecimal(status)
+        out.writeInteger(ASCII.space)
+        let bytes = source.readableBytesSpan
+        if reason.range.upperBound <= bytes.byteCount { out.writeBytes(bytes.extracting(reason.range)) }
+        out.writeStaticString("\r\n")
+    }
+}
+
+extension [Field] {
+    fileprivate func appendRuns(of bytes: RawSpan, dropping dropped: FieldSet, to out: inout ByteBuffer) {
+        var run = ByteRange.empty
+        for field in self {
+            if field.isNominated || dropped.contains(field.kind) { continue }
+            if field.name.lower == run.upper {
+                run.upper = field.end
+                continue
+            }
+            append(run, of: bytes, to: &out)
+            run = ByteRange(lower: field.name.lower, upper: field.end)
+        }
+        append(run, of: bytes, to: &out)
+    }
+
+    private func append(_ run: ByteRange, of bytes: RawSpan, to out: inout ByteBuffer) {
+        if run.isEmpty || run.range.upperBound > bytes.byteCount { return }
+        out.writeBytes(bytes.extracting(run.range))
+    }
+}
