@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import platform
+import random
 import resource
 import shutil
 import signal
@@ -102,21 +103,33 @@ def raise_file_limit():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
 
 
-def compile_c(name, folder, shared=False):
-    """Compiles Benchmarks/NAME.c into `folder` and returns the path of the result."""
+def compile_c(source, folder, shared=False):
+    """Compiles a C file into `folder`, once, and returns the path of the result."""
+    name = os.path.splitext(os.path.basename(source))[0]
     out = os.path.join(folder, name + (".so" if shared else ""))
-    command = ["cc", "-O2", "-Wall", "-Wextra", "-o", out, os.path.join(HERE, name + ".c")]
+    if os.path.exists(out):
+        return out
+    command = ["cc", "-O2", "-Wall", "-Wextra", "-o", out, source]
     if shared:
         command += ["-shared", "-fPIC", "-ldl", "-pthread"]
     if subprocess.call(command):
-        raise Missing("cc could not compile %s.c" % name)
+        raise Missing("cc could not compile %s" % source)
     return out
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port nobody listens on, below the range the kernel takes client ports from.
+
+    Inside that range a connection to a server that is down can end up connected to itself.
+    """
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Process:
@@ -135,6 +148,10 @@ class Process:
     def log(self, last=2000):
         with open(self.log_path, "rb") as file:
             return file.read()[-last:].decode(errors="replace")
+
+    def files(self):
+        """How many file descriptors it has open."""
+        return sum(len(os.listdir("/proc/%d/fd" % pid)) for pid in self.pids())
 
     def pids(self):
         """This process and its descendants (nginx forwards in a child)."""
@@ -240,12 +257,11 @@ class Lab:
             process.wait_listening(port)
         return process
 
-    def compile(self, name, shared=False):
-        return compile_c(name, self.folder, shared)
+    def compile(self, name, shared=False, folder=HERE):
+        return compile_c(os.path.join(folder, name + ".c"), self.folder, shared)
 
     def origin(self, port, body=128, chunked=False):
-        command = [self.compile("origin") if not os.path.exists(self.path("origin")) else self.path("origin"),
-                   "-p", str(port), "-b", str(body)] + (["-c"] if chunked else [])
+        command = [self.compile("origin"), "-p", str(port), "-b", str(body)] + (["-c"] if chunked else [])
         return self.start("origin-%d" % port, command, on="origin", port=port)
 
     def load(self, port, requests, seconds, prefix="", token="with", connections=64):

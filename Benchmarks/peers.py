@@ -88,8 +88,7 @@ class HAProxyFull(HAProxyPlain):
 
     def start(self):
         sink_port = workbench.free_port()
-        sink = self.lab.compile("sink") if not os.path.exists(self.lab.path("sink")) else self.lab.path("sink")
-        self.lab.start("sink-%d" % sink_port, [sink, "-p", str(sink_port)], on="origin")
+        self.lab.start("sink-%d" % sink_port, [self.lab.compile("sink"), "-p", str(sink_port)], on="origin")
         self.log = "    log 127.0.0.1:%d local0\n    option httplog" % sink_port
         self.rules = """
     http-request set-var(txn.token) http_auth_bearer
@@ -169,7 +168,8 @@ class Tollgate(Row):
                 "client": "{{ jwt:azp }}", "solution": "{{ jwt:azp }}", "tenant": "{{ jwt:org_id }}"}},
             "rateLimit": self.limit,
             "policies": {"things": {"file": material["policy.json"]}},
-            "upstreams": {"things": {"endpoints": ["http://127.0.0.1:%d" % self.bench.origin_port]}},
+            "upstreams": {"things": {"endpoints": [
+                "http://127.0.0.1:%d" % port for port in self.bench.origin_ports]}},
             "routes": [
                 {"name": "things", "match": {"path": "/api/2/things/**"}, "upstream": "things",
                  "authenticate": ["jwt"], "requireSolution": True,

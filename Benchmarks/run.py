@@ -31,6 +31,7 @@ class Bench:
         self.lab, self.binary, self.workers = bench_lab, binary, options.workers
         self.material = tokens.make(bench_lab.folder, options.tokens)
         self.origin_port = workbench.free_port()
+        self.origin_ports = [self.origin_port]
         self.origin = bench_lab.origin(self.origin_port, options.body)
 
 
