@@ -1,0 +1,87 @@
+package import Logging
+import StrictJSON
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// Writes one line a message to standard error, as text for people or as JSON for collectors.
+///
+/// Whatever a message quotes, no control character reaches the terminal or splits a line.
+package struct StandardErrorLog: LogHandler {
+    package enum Format: String, Sendable, CaseIterable { case text, json }
+
+    package var metadata: Logger.Metadata = [:]
+    package var logLevel: Logger.Level
+    private let label: String
+    private let format: Format
+    private let now: @Sendable () -> String
+    private let write: @Sendable ([UInt8]) -> Void
+
+    /// - Parameters:
+    ///   - now: the time as RFC 3339 text.
+    ///   - write: takes one whole line with its end.
+    package init(
+        label: String, format: Format, level: Logger.Level, now: @escaping @Sendable () -> String = currentTime,
+        write: @escaping @Sendable ([UInt8]) -> Void = writeToStandardError
+    ) {
+        self.label = label
+        self.format = format
+        self.logLevel = level
+        self.now = now
+        self.write = write
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        let members = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
+        write(line(event, members))
+    }
+
+    private func line(_ event: LogEvent, _ members: [(key: String, value: Logger.MetadataValue)]) -> [UInt8] {
+        var line: [UInt8]
+        switch format {
+        case .json:
+            var writer = JSONWriter()
+            writer.object { object in
+                object.member("time", now())
+                object.member("level", event.level.rawValue)
+                object.member("logger", label)
+                object.member("message", "\(event.message)")
+                for (key, value) in members { object.member(key, "\(value)") }
+            }
+            line = writer.finish()
+        case .text:
+            line = Array("\(now()) \(event.level.rawValue) ".utf8)
+            JSONWriter.appendEscaped("\(event.message)".utf8, to: &line)
+            for (key, value) in members {
+                line += " \(key)=".utf8
+                JSONWriter.appendQuoted("\(value)".utf8, to: &line)
+            }
+        }
+        line.append(UInt8(ascii: "\n"))
+        return line
+    }
+}
+
+/// Writes all bytes; an error of standard error has nowhere to be reported.
+package func writeToStandardError(_ line: [UInt8]) {
+    var rest = line[...]
+    while !rest.isEmpty {
+        let count = unsafe rest.withUnsafeBytes { bytes in
+            // The kernel reads the bytes within the call and keeps no pointer.
+            unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count)
+        }
+        if count > 0 {
+            rest = rest.dropFirst(count)
+        } else if errno != EINTR {
+            return
+        }
+    }
+}
