@@ -14,6 +14,11 @@ package final class PolicyView: Sendable {
     package func start(type: Span<UInt8>) -> PolicyCursor {
         PolicyCursor(view: self, node: tree.root(of: type))
     }
+
+    /// A cursor on the root resource `type:/`.
+    package func start(type: [UInt8]) -> PolicyCursor {
+        start(type: type.span)
+    }
 }
 
 /// A place in a policy: descends segment by segment and answers there. No allocation; O(log children) a step.

@@ -19,10 +19,7 @@ package final class Cell: Sendable {
     private let successor = AtomicLazyReference<Cell>()
 
     /// The quota this cell was made for.
-    package var quota: Quota {
-        // The bounds were checked when the quota was made.
-        (try? Quota(requestsPerMinute: Int(pace.rate), burst: Int(pace.burst))) ?? .standard
-    }
+    package var quota: Quota { Quota(checked: Int(pace.rate), Int(pace.burst)) }
 
     /// A full bucket at `now` (monotonic ns).
     package init(quota: Quota, now: Int64) {

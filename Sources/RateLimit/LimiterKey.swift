@@ -23,9 +23,13 @@ package struct LimiterKey: Sendable, Hashable {
         }
     }
 
+    /// The key of the name `bytes` in `namespace`.
+    package init(namespace: UInt8, _ bytes: [UInt8]) {
+        self.init(namespace: namespace, bytes: bytes.span)
+    }
+
     /// The key of the name `text`, taken as UTF-8.
     package init(namespace: UInt8, _ text: String) {
-        let bytes = Array(text.utf8)
-        self.init(namespace: namespace, bytes: bytes.span)
+        self.init(namespace: namespace, Array(text.utf8))
     }
 }

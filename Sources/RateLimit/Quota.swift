@@ -7,7 +7,7 @@ package struct Quota: Sendable, Hashable {
     /// Highest accepted burst, in requests. Keeps a full bucket below 2^60 units at the slowest rate.
     package static let maximumBurst = 10_000_000
     /// What a client gets when nobody said otherwise: 360 at once, then 6 a second.
-    package static let standard = Quota(unchecked: 360, 360)
+    package static let standard = Quota(checked: 360, 360)
 
     /// Steady rate, in requests per minute.
     package let requestsPerMinute: Int
@@ -26,7 +26,8 @@ package struct Quota: Sendable, Hashable {
         self.burst = burst
     }
 
-    private init(unchecked requestsPerMinute: Int, _ burst: Int) {
+    /// For numbers that were checked before.
+    init(checked requestsPerMinute: Int, _ burst: Int) {
         self.requestsPerMinute = requestsPerMinute
         self.burst = burst
     }

@@ -64,7 +64,7 @@ package struct Rewrite: Sendable, Equatable {
             }
         case .template(let template):
             let start = out.writerIndex
-            template.forEachSegment(of: path, restStart: restStart) { segment in
+            template.walk(path, restStart: restStart) { segment in
                 out.writeInteger(UInt8(ascii: "/"))
                 PathEncoding.append(segment, to: &out)
             }

@@ -1,3 +1,5 @@
+package import Wire
+
 /// Routes, compiled for matching without allocation.
 ///
 /// The more specific wins, decided segment by segment from the left: literal, then `{name}` or `*`, then `**`. A host of its own wins over
@@ -26,13 +28,16 @@ package struct RouteTable: Sendable {
         self.hosts = hosts.build()
     }
 
-    /// The route for a request. `method` is its bytes as sent (methods are case-sensitive), `host` the Host field or
-    /// authority: compared without case, port and trailing dot. O(nodes of the table) at worst, no allocation.
-    package func match(method: Span<UInt8>, host: Span<UInt8>, path: NormalPath) -> RouteMatch {
+    /// The route for a request. `methodBytes` is the method as sent, looked at only where `method` is `.other`; `host` is the
+    /// Host field or authority, compared without case, port and trailing dot. O(nodes of the table) at worst, no
+    /// allocation.
+    package func match(
+        method: Method, methodBytes: Span<UInt8>, host: Span<UInt8>, path: NormalPath
+    ) -> RouteMatch {
         if !hosts.isEmpty {
             let name = HostTable.name(in: host)
             if let root = hosts.exact(host.extracting(name)),
-                let match = match(root, method, path)
+                let match = choose(root, method, methodBytes, path)
             {
                 return match
             }
@@ -40,20 +45,22 @@ package struct RouteTable: Sendable {
             while start < name.upperBound {
                 // Labels go one by one, so that the longest suffix is tried first.
                 if host[start] == UInt8(ascii: "."), let root = hosts.suffix(host.extracting(start..<name.upperBound)),
-                    start > name.lowerBound, let match = match(root, method, path)
+                    start > name.lowerBound, let match = choose(root, method, methodBytes, path)
                 {
                     return match
                 }
                 start += 1
             }
         }
-        return match(hosts.general, method, path) ?? .notFound
+        return choose(hosts.general, method, methodBytes, path) ?? .notFound
     }
 
-    private func match(_ root: Int32, _ method: Span<UInt8>, _ path: NormalPath) -> RouteMatch? {
+    private func choose(
+        _ root: Int32, _ method: Method, _ methodBytes: Span<UInt8>, _ path: NormalPath
+    ) -> RouteMatch? {
         guard let found = trie.find(root, path) else { return nil }
         let terminal = trie.terminals[Int(found.terminal)]
-        for choice in terminal.choices where choice.methods.contains(method) {
+        for choice in terminal.choices where choice.methods.contains(method, methodBytes) {
             return .route(index: choice.rule, restStart: found.restStart)
         }
         return .methodNotAllowed(allow: terminal.allow)
