@@ -112,3 +112,13 @@ let package = Package(
         tests("ConformanceTests", ["TestKit", "StrictJSON", nio, nioPosix, crypto]),
     ]
 )
+
+// `TOLLGATE_MICRO=1 swift build …` adds the micro-benchmarks. They measure the rooms, whose API is `package`, so that
+// they must belong to this package; nobody who builds or tests the gateway should have to compile them.
+if Context.environment["TOLLGATE_MICRO"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "tollgate-micro",
+            dependencies: ["Audit", "Authentication", "Identity", "Policy", "RateLimit", "Routing", "Wire", nio],
+            path: "Benchmarks/Micro", swiftSettings: house))
+}
