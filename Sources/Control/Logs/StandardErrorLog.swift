@@ -25,7 +25,7 @@ package struct StandardErrorLog: LogHandler {
     ///   - write: takes one whole line with its end.
     package init(
         label: String, format: Format, level: Logger.Level, now: @escaping @Sendable () -> String = currentTime,
-        write: @escaping @Sendable ([UInt8]) -> Void = writeToStandardError
+        write: @escaping @Sendable ([UInt8]) -> Void = { Control.write($0, to: STDERR_FILENO) }
     ) {
         self.label = label
         self.format = format
@@ -67,21 +67,5 @@ package struct StandardErrorLog: LogHandler {
         }
         line.append(UInt8(ascii: "\n"))
         return line
-    }
-}
-
-/// Writes all bytes; an error of standard error has nowhere to be reported.
-package func writeToStandardError(_ line: [UInt8]) {
-    var rest = line[...]
-    while !rest.isEmpty {
-        let count = unsafe rest.withUnsafeBytes { bytes in
-            // The kernel reads the bytes within the call and keeps no pointer.
-            unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count)
-        }
-        if count > 0 {
-            rest = rest.dropFirst(count)
-        } else if errno != EINTR {
-            return
-        }
     }
 }

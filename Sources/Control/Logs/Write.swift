@@ -1,0 +1,17 @@
+import Glibc
+
+/// Writes all bytes to a descriptor; what cannot be written has nowhere to be reported and is dropped.
+package func write(_ bytes: [UInt8], to descriptor: Int32) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let count = unsafe rest.withUnsafeBytes { bytes in
+            // The kernel reads the bytes within the call and keeps no pointer.
+            unsafe write(descriptor, bytes.baseAddress, bytes.count)
+        }
+        if count > 0 {
+            rest = rest.dropFirst(count)
+        } else if errno != EINTR {
+            return
+        }
+    }
+}
