@@ -1,0 +1,147 @@
+import Identity
+import StrictJSON
+
+extension Authenticator {
+    /// Everything about a token that can be said without its signature.
+    ///
+    /// Junk leaves at the first step that condemns it: size, form, header, payload, issuer, algorithm, type, times,
+    /// audience, key, length of the signature.
+    func signatureProof(
+        _ token: ArraySlice<UInt8>, _ named: NamedSolution?, now: Int64
+    ) throws(AuthenticationFailure) -> Proof.Signature {
+        let checked: CheckedToken
+        do throws(InvalidToken) {
+            checked = try check(token, now: now)
+        } catch {
+            throw .invalid(error)
+        }
+        return Proof.Signature(
+            form: checked.form, key: try key(of: checked, now: now), authenticator: self, issuer: checked.issuer,
+            named: named, expires: min(checked.expires, named?.expires ?? .max))
+    }
+
+    private struct CheckedToken {
+        let form: TokenForm
+        let issuer: Int
+        let expires: Int64
+    }
+
+    private func check(_ token: ArraySlice<UInt8>, now: Int64) throws(InvalidToken) -> CheckedToken {
+        guard token.count <= maximumTokenBytes else { throw .tooLarge }
+        let form = try TokenForm(token, maximumDepth: maximumDepth, accepting: algorithms)
+        // Not believed yet: `iss` only says whose keys and rules to hold the token to.
+        guard let claimed = form.claims.member("iss")?.string, let index = issuerIndex[Array(claimed.utf8)] else {
+            throw .unknownIssuer
+        }
+        let issuer = issuers[index]
+        guard token.count <= issuer.maximumTokenBytes else { throw .tooLarge }
+        guard issuer.algorithms.contains(form.algorithm) else { throw .algorithm }
+        if issuer.maximumDepth < maximumDepth {
+            _ = try TokenForm(token, maximumDepth: issuer.maximumDepth, accepting: issuer.algorithms)
+        }
+        try form.checkType(issuer)
+        // Times and audience come before the key: a stale token must not send anybody to fetch keys.
+        let expires = try TimeClaims(form.claims).check(issuer, now: now)
+        try form.checkAudience(issuer)
+        try form.checkProfile(issuer)
+        return CheckedToken(form: form, issuer: index, expires: expires)
+    }
+
+    private func key(of token: CheckedToken, now: Int64) throws(AuthenticationFailure) -> VerificationKey {
+        let source = issuers[token.issuer].keys
+        guard let keys = source.current else {
+            source.missed(keyID: nil, now: now)
+            throw .keysUnavailable(issuer: issuers[token.issuer].name)
+        }
+        switch keys.key(token.form.keyID, for: token.form.algorithm) {
+        case .found(let key):
+            guard token.form.signature.count == key.signatureLength(for: token.form.algorithm) else {
+                throw .invalid(.signature)
+            }
+            return key
+        case .unfit:
+            throw .invalid(.algorithm)
+        case .unknown:
+            // Without a `kid` there is nothing a fetch could bring that is known to be missing.
+            if let keyID = token.form.keyID { source.missed(keyID: keyID, now: now) }
+            throw .invalid(.unknownKey)
+        }
+    }
+
+    // MARK: - What verified claims mean
+
+    /// The principal of a token whose signature has been verified.
+    func principal(
+        _ claims: JSON, issuer index: Int, named: NamedSolution?
+    ) throws(AuthenticationFailure) -> Principal {
+        let issuer = issuers[index]
+        let subjects: [String]
+        let client: String?
+        let tenant: String?
+        let claimed: String?
+        do throws(InvalidToken) {
+            subjects = try Self.subjects(claims, issuer)
+            client = try Self.single(issuer.client, claims)
+            tenant = try Self.single(issuer.tenant, claims)
+            claimed = try Self.single(issuer.solution, claims)
+        } catch {
+            throw .invalid(error)
+        }
+        let solution = named.map { solutions[$0.index].id } ?? claimed
+        if let claimed, let solution, !claimed.isByteIdentical(to: solution) { throw .contradictory }
+        // There is always a first subject: a token without any was refused above.
+        guard let first = subjects.first else { throw .invalid(.claims) }
+        return Principal(
+            subjects: subjects, solution: solution, tenant: tenant, client: client ?? solution ?? first,
+            issuer: issuer.name, credential: .jwt)
+    }
+
+    /// All subjects in the order of the templates, each once, with the issuer's prefix.
+    private static func subjects(_ claims: JSON, _ issuer: Issuer) throws(InvalidToken) -> [String] {
+        var subjects: [String] = []
+        var seen: Set<[UInt8]> = []
+        for template in issuer.subjects {
+            for value in try resolve(template, claims) where seen.insert(Array(value.utf8)).inserted {
+                subjects.append("\(issuer.subjectPrefix):\(value)")
+            }
+            guard subjects.count <= maximumSubjects else { throw .claims }
+        }
+        if subjects.isEmpty {
+            guard let subject = claims.member("sub")?.string, !subject.isEmpty, isPrintable(subject) else {
+                throw .claims
+            }
+            subjects.append("\(issuer.subjectPrefix):\(subject)")
+        }
+        return subjects
+    }
+
+    /// One name, or none; several different ones are refused, because picking one would be guessing who calls.
+    private static func single(_ template: ClaimTemplate?, _ claims: JSON) throws(InvalidToken) -> String? {
+        guard let template else { return nil }
+        let values = try resolve(template, claims)
+        guard let first = values.first else { return nil }
+        guard values.allSatisfy({ $0.isByteIdentical(to: first) }) else { throw .claims }
+        return first
+    }
+
+    private static func resolve(_ template: ClaimTemplate, _ claims: JSON) throws(InvalidToken) -> [String] {
+        let values: [String]
+        do throws(TemplateOverflow) {
+            values = try template.resolve(claims)
+        } catch {
+            throw .claims
+        }
+        guard values.allSatisfy(isPrintable) else { throw .claims }
+        return values
+    }
+
+    /// Whether a text can become a header field and a log line: no control characters, C1 (U+0080...U+009F) included.
+    private static func isPrintable(_ text: String) -> Bool {
+        var previous: UInt8 = 0
+        for byte in text.utf8 {
+            if byte < 0x20 || byte == 0x7f || (previous == 0xc2 && byte < 0xa0) { return false }
+            previous = byte
+        }
+        return true
+    }
+}

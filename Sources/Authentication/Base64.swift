@@ -1,0 +1,106 @@
+/// Strict base64 (RFC 4648): one text for each byte sequence, nothing skipped, nothing guessed.
+enum Base64 {
+    /// Decodes base64url without padding (RFC 7515 §2).
+    ///
+    /// Nil for any other character, for padding, for an impossible length, and when the unused bits of the last
+    /// character are not zero: otherwise two different tokens would carry the same signature.
+    static func decodeURL(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+        decode(text, values: urlValues)
+    }
+
+    /// Decodes base64 with its padding (RFC 4648 §4), as RFC 7617 asks for.
+    static func decodePadded(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+        guard text.count % 4 == 0 else { return nil }
+        let padding = text.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count
+        return decode(text.dropLast(padding), values: standardValues)
+    }
+
+    /// Decodes base64 without padding in the standard alphabet, as PHC strings write it.
+    static func decodeUnpadded(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+        decode(text, values: standardValues)
+    }
+
+    /// base64url without padding.
+    static func encodeURL(_ bytes: [UInt8]) -> [UInt8] {
+        encode(bytes, alphabet: urlAlphabet)
+    }
+
+    /// Base64 without padding in the standard alphabet.
+    static func encodeUnpadded(_ bytes: [UInt8]) -> [UInt8] {
+        encode(bytes, alphabet: standardAlphabet)
+    }
+
+    // MARK: - Tables
+
+    private static let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
+    private static let urlAlphabet = letters + Array("-_".utf8)
+    private static let standardAlphabet = letters + Array("+/".utf8)
+    private static let urlValues = values(of: urlAlphabet)
+    private static let standardValues = values(of: standardAlphabet)
+
+    /// 256 entries: the six bits a character stands for, or 0xff.
+    private static func values(of alphabet: [UInt8]) -> [UInt8] {
+        var values = [UInt8](repeating: 0xff, count: 256)
+        for (value, character) in alphabet.enumerated() {
+            values[Int(character)] = UInt8(truncatingIfNeeded: value)
+        }
+        return values
+    }
+
+    // MARK: - The work
+
+    private static func decode(_ text: ArraySlice<UInt8>, values: [UInt8]) -> [UInt8]? {
+        let remainder = text.count % 4
+        guard remainder != 1 else { return nil }
+        var output: [UInt8] = []
+        output.reserveCapacity(text.count / 4 * 3 + 2)
+        var index = text.startIndex
+        let wholeEnd = text.endIndex - remainder
+        // One bit pattern collects every table value, so that validity is asked once: only 0xff sets the top bit.
+        var seen: UInt8 = 0
+        while index < wholeEnd {
+            let a = values[Int(text[index])]
+            let b = values[Int(text[index + 1])]
+            let c = values[Int(text[index + 2])]
+            let d = values[Int(text[index + 3])]
+            seen |= a | b | c | d
+            output.append(a << 2 | b >> 4)
+            output.append(b << 4 | c >> 2)
+            output.append(c << 6 | d)
+            index += 4
+        }
+        if remainder >= 2 {
+            let a = values[Int(text[index])]
+            let b = values[Int(text[index + 1])]
+            seen |= a | b
+            output.append(a << 2 | b >> 4)
+            var unused = b << 4
+            if remainder == 3 {
+                let c = values[Int(text[index + 2])]
+                seen |= c
+                output.append(b << 4 | c >> 2)
+                unused = c << 6
+            }
+            guard unused == 0 else { return nil }
+        }
+        return seen & 0x80 == 0 ? output : nil
+    }
+
+    private static func encode(_ bytes: [UInt8], alphabet: [UInt8]) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity((bytes.count + 2) / 3 * 4)
+        var bits: UInt32 = 0
+        var count = 0
+        for byte in bytes {
+            bits = bits << 8 | UInt32(byte)
+            count += 8
+            while count >= 6 {
+                count -= 6
+                output.append(alphabet[Int(bits >> UInt32(count) & 63)])
+            }
+            bits &= (1 << UInt32(count)) - 1
+        }
+        if count > 0 { output.append(alphabet[Int(bits << UInt32(6 - count) & 63)]) }
+        return output
+    }
+}

@@ -1,0 +1,66 @@
+import Identity
+
+/// The expensive rest of one authentication: a signature to verify or a password to hash.
+///
+/// A value without ties to a thread; whoever holds it runs it once, off the event loop, and takes the result back.
+package struct Proof: Sendable {
+    struct Signature: Sendable {
+        let form: TokenForm
+        let key: VerificationKey
+        let authenticator: Authenticator
+        let issuer: Int
+        let named: Authenticator.NamedSolution?
+        let expires: Int64
+    }
+
+    struct Secret: Sendable {
+        let hash: PasswordHash
+        let secret: [UInt8]
+        let authenticated: Authenticated
+    }
+
+    private enum Work: Sendable {
+        case signature(Signature)
+        case secret(Secret)
+    }
+
+    private let work: Work
+
+    init(_ signature: Signature) {
+        work = .signature(signature)
+    }
+
+    init(_ secret: Secret) {
+        work = .secret(secret)
+    }
+
+    /// Whether this is a password hash: tens of milliseconds and megabytes, against microseconds for a signature.
+    ///
+    /// A pool can keep the two apart, so that guessing at secrets does not hold up tokens.
+    package var isPasswordHash: Bool {
+        switch work {
+        case .signature: false
+        case .secret: true
+        }
+    }
+
+    /// Does the work. The claims are looked at again only once the signature is known to be good.
+    package func run() -> Result<Authenticated, AuthenticationFailure> {
+        switch work {
+        case .secret(let proof):
+            return proof.hash.verify(proof.secret) ? .success(proof.authenticated) : .failure(.invalid(.badSecret))
+        case .signature(let proof):
+            let form = proof.form
+            guard proof.key.isValid(form.signature, for: form.signed, algorithm: form.algorithm) else {
+                return .failure(.invalid(.signature))
+            }
+            do throws(AuthenticationFailure) {
+                let principal = try proof.authenticator.principal(
+                    form.claims, issuer: proof.issuer, named: proof.named)
+                return .success(Authenticated(principal: principal, expires: proof.expires))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+}

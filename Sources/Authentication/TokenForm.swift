@@ -1,0 +1,108 @@
+import StrictJSON
+
+/// A token taken apart: three segments, decoded, and the header's members that decide how to go on (RFC 7515 §7.1).
+struct TokenForm {
+    let algorithm: Algorithm
+    /// `kid`; nil when the header has none.
+    let keyID: String?
+    /// `typ`; nil when the header has none.
+    let type: String?
+    /// The payload, an object.
+    let claims: JSON
+    /// What was signed: header, dot and payload as they stood.
+    let signed: ArraySlice<UInt8>
+    let signature: [UInt8]
+
+    /// Takes a token apart and refuses what cannot be one, before anything is believed of it.
+    ///
+    /// Linear in the token's length; JSON is bounded in depth and number of values before it is read. `jku`, `jwk`, `x5u`
+    /// and `x5c` are never looked at, `zip` means nothing in a JWS, and any `crit` is refused since nothing critical is
+    /// understood here (RFC 7515 §4.1.11).
+    init(_ token: ArraySlice<UInt8>, maximumDepth: Int, accepting algorithms: Set<Algorithm>) throws(InvalidToken) {
+        guard let firstDot = token.firstIndex(of: Self.dot),
+            let secondDot = token[(firstDot + 1)...].firstIndex(of: Self.dot),
+            !token[(secondDot + 1)...].contains(Self.dot)
+        else { throw .format }
+        let limits = JSON.Limits(
+            maximumBytes: token.count, maximumDepth: maximumDepth, maximumValues: JSON.Limits.token.maximumValues)
+
+        let header = try Self.object(token[..<firstDot], limits)
+        guard let name = header.member("alg")?.string, let algorithm = Algorithm(name: name),
+            algorithms.contains(algorithm)
+        else { throw .algorithm }
+        guard header.member("crit") == nil else { throw .critical }
+        if let type = header.member("typ"), type.string == nil { throw .type }
+        if let keyID = header.member("kid"), keyID.string == nil { throw .unknownKey }
+
+        // The signature's form is cheap to judge, so it comes before the payload is read.
+        guard let signature = Base64.decodeURL(token[(secondDot + 1)...]) else { throw .format }
+        claims = try Self.object(token[(firstDot + 1)..<secondDot], limits)
+        self.algorithm = algorithm
+        self.keyID = header.member("kid")?.string
+        self.type = header.member("typ")?.string
+        self.signature = signature
+        signed = token[..<secondDot]
+    }
+
+    private static let dot = UInt8(ascii: ".")
+
+    private static func object(_ segment: ArraySlice<UInt8>, _ limits: JSON.Limits) throws(InvalidToken) -> JSON {
+        guard let bytes = Base64.decodeURL(segment), let json = try? JSON.parse(bytes, limits: limits),
+            json.object != nil
+        else { throw .format }
+        return json
+    }
+
+    // MARK: - What the issuer asks of it
+
+    /// `typ` as a media type without its `application/` (RFC 7515 §4.1.9), in lower case.
+    private static func mediaType(_ type: String) -> [UInt8] {
+        let lower = type.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
+        let prefix = Array("application/".utf8)
+        return lower.starts(with: prefix) ? Array(lower.dropFirst(prefix.count)) : lower
+    }
+
+    private static let jwt = Array("jwt".utf8)
+    private static let accessToken = Array("at+jwt".utf8)
+
+    /// Keeps tokens of another kind out: a logout token or a DPoP proof is no access token (RFC 8725 §3.11).
+    func checkType(_ issuer: Issuer) throws(InvalidToken) {
+        let presented = type.map(Self.mediaType)
+        if let required = issuer.requiredType {
+            guard presented == Self.mediaType(required) else { throw .type }
+        } else if issuer.profile9068 {
+            guard presented == Self.accessToken else { throw .type }
+        } else if let presented {
+            guard presented == Self.jwt || presented == Self.accessToken else { throw .type }
+        }
+    }
+
+    /// `aud` is a string or an array of strings, and one of them is ours, byte for byte (RFC 7519 §4.1.3).
+    func checkAudience(_ issuer: Issuer) throws(InvalidToken) {
+        guard let audience = claims.member("aud") else { throw .audience }
+        if let single = audience.string {
+            guard Self.isOurs(single, issuer) else { throw .audience }
+            return
+        }
+        guard let several = audience.array else { throw .claims }
+        var isOurs = false
+        for element in several {
+            guard let name = element.string else { throw .claims }
+            if Self.isOurs(name, issuer) { isOurs = true }
+        }
+        guard isOurs else { throw .audience }
+    }
+
+    private static func isOurs(_ audience: String, _ issuer: Issuer) -> Bool {
+        issuer.audiences.contains { $0.utf8.count == audience.utf8.count && $0.utf8.elementsEqual(audience.utf8) }
+    }
+
+    /// `sub` is a string when present; under RFC 9068 §2.2 it must be, as must `client_id` and `jti`.
+    func checkProfile(_ issuer: Issuer) throws(InvalidToken) {
+        if let subject = claims.member("sub"), subject.string == nil { throw .claims }
+        guard issuer.profile9068 else { return }
+        for name in ["sub", "client_id", "jti"] {
+            guard let text = claims.member(name)?.string, !text.isEmpty else { throw .claims }
+        }
+    }
+}
