@@ -113,12 +113,16 @@ let package = Package(
     ]
 )
 
-// `TOLLGATE_MICRO=1 swift build …` adds the micro-benchmarks. They measure the rooms, whose API is `package`, so that
-// they must belong to this package; nobody who builds or tests the gateway should have to compile them.
+// `TOLLGATE_MICRO=1 swift build …` adds the micro-benchmarks and a bare relay to compare with. They measure the rooms,
+// whose API is `package`, so that they must belong to this package; a plain build or test does not compile them.
 if Context.environment["TOLLGATE_MICRO"] != nil {
-    package.targets.append(
+    package.targets += [
         .executableTarget(
             name: "tollgate-micro",
             dependencies: ["Audit", "Authentication", "Identity", "Policy", "RateLimit", "Routing", "Wire", nio],
-            path: "Benchmarks/Micro", swiftSettings: house))
+            path: "Benchmarks/Micro", swiftSettings: house),
+        .executableTarget(
+            name: "tollgate-nio-relay", dependencies: [nio, nioPosix], path: "Benchmarks/NIORelay",
+            swiftSettings: house),
+    ]
 }

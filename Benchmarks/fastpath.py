@@ -102,13 +102,14 @@ def main():
     workbench.require(["wrk", "cc", "taskset", *chosen.requires] + (["strace"] if tracer == "strace" else []),
                       options.install)
     ours = issubclass(chosen, peers.Tollgate)
+    countable = ours or chosen is peers.NIORelay
     binary = workbench.gateway_binary(options.tollgate) if ours else None
     failures = []
     with workbench.Lab(options.keep) as bench_lab:
         bench = Bench(bench_lab, options, binary)
         row = chosen(bench)
         counts = bench_lab.path("mallocs")
-        if ours:
+        if countable:
             row.start(environment=mallocs.environment(bench_lab.compile("mallocs", shared=True), counts))
             check(row)
             requests, threads = count_allocations(row, counts, options.seconds, options.connections)

@@ -49,6 +49,26 @@ class CRelay(Row):
             self.name, [binary, "-p", str(self.port), "-u", str(self.bench.origin_port)], port=self.port)
 
 
+class NIORelay(Row):
+    """Built beside the gateway: TOLLGATE_MICRO=1 swift build … --product tollgate-nio-relay"""
+
+    name, about = "nio-relay", "bytes through SwiftNIO that nothing looks at: the floor of the gateway's transport"
+
+    @staticmethod
+    def binary():
+        for folder in (".build/release", ".build-release/release"):
+            path = os.path.join(workbench.ROOT, folder, "tollgate-nio-relay")
+            if os.access(path, os.X_OK):
+                return path
+        raise workbench.Missing("no tollgate-nio-relay: `TOLLGATE_MICRO=1 swift build -c release "
+                                "--static-swift-stdlib --product tollgate-nio-relay`")
+
+    def start(self, environment=None):
+        self.process = self.lab.start(
+            self.name, [self.binary(), str(self.port), str(self.bench.origin_port)], port=self.port,
+            environment=environment)
+
+
 class HAProxyPlain(Row):
     name, requires, about = "haproxy plain", ["haproxy"], "forwards, no log, http-reuse always"
     log, rules, tables = "", "", ""
@@ -212,6 +232,7 @@ class TollgateLimited(Tollgate):
     limit = {"requestsPerMinute": 1, "burst": 1, "per": "client"}
 
 
-ROWS = [Direct, CRelay, HAProxyPlain, NginxPlain, HAProxyFull, Tollgate, TollgatePublic, TollgateMissing,
+ROWS = [Direct, CRelay, NIORelay, HAProxyPlain, NginxPlain, HAProxyFull, Tollgate, TollgatePublic, TollgateMissing,
         TollgateForged, TollgateStranger, TollgateLimited]
-DEFAULT = [r.name for r in ROWS if r not in (Direct,)]
+# Not by default: the ceiling of the load, and what needs a build of its own.
+DEFAULT = [r.name for r in ROWS if r not in (Direct, NIORelay)]
