@@ -3,6 +3,7 @@ import Identity
 import Policy
 import RateLimit
 import Routing
+import Wire
 
 /// Path, route, limiter and policy: what a decision about a known caller is made of.
 func measureDecision(_ report: (String, Stopwatch.Cost) -> Void, _ stopwatch: Stopwatch) throws {
@@ -27,7 +28,7 @@ func measureDecision(_ report: (String, Stopwatch.Cost) -> Void, _ stopwatch: St
     _ = path.assign(raw.span)
     report(
         "match route, 50 routes",
-        stopwatch.cost { _ in keep(table.match(method: method.span, host: host.span, path: path)) })
+        stopwatch.cost { _ in keep(table.match(method: .get, methodBytes: method.span, host: host.span, path: path)) })
 
     let quota = try Quota(requestsPerMinute: 1_000_000, burst: 1_000_000)
     let limiter = LimiterTable(maximumCells: 100_000, shards: 64)
@@ -64,7 +65,7 @@ func measureDecision(_ report: (String, Stopwatch.Cost) -> Void, _ stopwatch: St
         "policy verdict from a held view, 3 segments",
         stopwatch.cost { _ in
             var cursor = view.start(type: template.type.span)
-            template.forEachSegment(of: path, restStart: 3) { cursor.descend($0) }
+            template.walk(path, restStart: 3) { cursor.descend($0) }
             keep(cursor.verdict(.read, .partial))
         })
     report(
