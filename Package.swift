@@ -48,7 +48,7 @@ let package = Package(
         room("Authentication", ["Identity", "StrictJSON", "Wire", nio, crypto, cryptoExtras]),
         room("Routing", ["Wire", nio]),
         room("Policy", ["Identity"]),
-        room("Gate", ["Authentication", "Policy", "Routing", "RateLimit", "Identity", "Wire", nio]),
+        room("Gate", ["Audit", "Authentication", "Policy", "Routing", "RateLimit", "Identity", "Wire", nio]),
         room("Audit", ["Identity", "StrictJSON", crypto]),
         room("Upstream", ["Wire", nio, nioPosix]),
         room(

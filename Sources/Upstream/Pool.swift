@@ -1,5 +1,6 @@
 package import NIOCore
 import NIOPosix
+import Wire
 
 /// The connections of one event loop to one upstream. Carries out what `PoolStateMachine` decides.
 ///

@@ -1,3 +1,5 @@
+package import Wire
+
 /// Connections to one upstream as one event loop sees them: who waits, what is idle, which endpoint is next.
 ///
 /// Sans-IO: it is told what happened and says what to do. The path of a request that finds an idle connection

@@ -1,4 +1,5 @@
 package import NIOCore
+package import Wire
 
 /// Who the bytes of an upstream connection belong to while a request is on it.
 package protocol UpstreamConsumer: AnyObject {

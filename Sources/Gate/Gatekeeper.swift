@@ -1,0 +1,278 @@
+package import Authentication
+import Identity
+package import NIOCore
+import Policy
+package import RateLimit
+package import Routing
+package import Wire
+
+/// The whole decision about a request, without I/O: owned by one event loop.
+///
+/// The order is that of DESIGN.md: path, route, credential, identity, limit, policy. A request whose credential is in
+/// the loop's cache is decided without a lock, a String or an allocation.
+package struct Gatekeeper {
+    /// What all loops share.
+    package struct Shared: Sendable {
+        package let limiter: LimiterTable
+        package let admissions: SharedCredentialCache<Admission>
+        package let hashKey: CredentialHashKey
+
+        package init(
+            limiter: LimiterTable, admissions: SharedCredentialCache<Admission>, hashKey: CredentialHashKey
+        ) {
+            self.limiter = limiter
+            self.admissions = admissions
+            self.hashKey = hashKey
+        }
+    }
+
+    /// The configuration and the number that every cached admission must bear: both come from the same publication.
+    package var snapshot: Snapshot
+    package var generation: UInt64
+
+    private let shared: Shared
+    private var cache: CredentialCache<Admission>
+    /// The path of the request decided last; see `appendTarget`.
+    package private(set) var path = NormalPath()
+    private let spends: Bool
+
+    /// `spends` is false for `explain`: buckets are looked at and not taken from.
+    package init(snapshot: Snapshot, generation: UInt64, shared: Shared, spends: Bool = true) {
+        self.snapshot = snapshot
+        self.generation = generation
+        self.shared = shared
+        self.cache = CredentialCache(key: shared.hashKey)
+        self.spends = spends
+    }
+
+    /// Decides about the head that stands at the reader index of `bytes`.
+    ///
+    /// `proven` is the result of the proof that an earlier call for the same head returned.
+    package mutating func decide(
+        _ head: RequestHead, in bytes: ByteBuffer, peer: inout Peer, now: Now,
+        proven: Result<Authenticated, AuthenticationFailure>? = nil
+    ) -> Verdict {
+        let span = bytes.readableBytesUInt8Span
+        switch head.method {
+        case .connect, .trace:
+            return .refused(Refused(.methodNotAllowed(allow: Self.usualMethods)))
+        case .get, .head, .post, .put, .patch, .delete, .options, .other:
+            break
+        }
+        if let defect = path.assign(span.extracting(head.path.range)) { return .refused(Refused(.path(defect))) }
+        let match = snapshot.table.match(
+            method: head.method, methodBytes: span.extracting(head.methodRange.range),
+            host: span.extracting(head.authority.range), path: path)
+        switch match {
+        case .notFound:
+            return .refused(Refused(.unrouted))
+        case .methodNotAllowed(let allow):
+            return .refused(Refused(.methodNotAllowed(allow: allow)))
+        case .route(let index, let restStart):
+            let matched = MatchedRoute(route: snapshot.routes[index], index: index, restStart: restStart)
+            guard !matched.route.accepts.isEmpty else {
+                return admit(head, matched, nil, limit: takeFromPeer(&peer, head, in: bytes, now: now), now: now)
+            }
+            switch authenticate(head, in: bytes, matched, peer: &peer, now: now, proven: proven) {
+            case .verify(let proof):
+                return .verify(proof)
+            case .refused(let refused):
+                return .refused(refused)
+            case .known(let admission):
+                if matched.route.requiresSolution, admission.principal.solution == nil {
+                    return .refused(Refused(.solutionRequired, routeIndex: index, admission: admission))
+                }
+                return admit(head, matched, admission, limit: take(admission.cell, now: now), now: now)
+            }
+        }
+    }
+
+    /// Appends the target of the request decided last as the route rewrites it: path, and the query as it came.
+    package func appendTarget(_ admitted: Admitted, head: RequestHead, in bytes: ByteBuffer, to out: inout ByteBuffer) {
+        admitted.route.rewrite.append(path: path, restStart: admitted.restStart, to: &out)
+        if let query = head.query {
+            out.writeInteger(UInt8(ascii: "?"))
+            out.writeBytes(bytes.readableBytesSpan.extracting(query.range))
+        }
+    }
+
+    // MARK: Who
+
+    private struct MatchedRoute {
+        let route: Route
+        let index: Int
+        let restStart: Int
+    }
+
+    private enum Identification {
+        case known(Admission)
+        case refused(Refused)
+        case verify(Proof)
+    }
+
+    private mutating func authenticate(
+        _ head: RequestHead, in bytes: ByteBuffer, _ matched: MatchedRoute, peer: inout Peer, now: Now,
+        proven: Result<Authenticated, AuthenticationFailure>?
+    ) -> Identification {
+        let span = bytes.readableBytesUInt8Span
+        let authorization = span.extracting(head.valueRange(head.authorization).range)
+        let apiToken = span.extracting(head.valueRange(head.apiToken).range)
+        let allowed = matched.route.accepts
+        let unix = now.unix
+        if authorization.isEmpty, apiToken.isEmpty {
+            return .refused(Refused(.unauthenticated(.missing), routeIndex: matched.index))
+        }
+        if let known = cache.lookup(
+            authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: unix)
+        {
+            return .known(known)
+        }
+        if let hit = shared.admissions.lookup(
+            authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: unix)
+        {
+            cache.insert(hit.key, value: hit.value, expires: hit.expires, generation: generation, now: unix)
+            return .known(hit.value)
+        }
+        let presented = PresentedCredentials(
+            authorization: head.authorization.map { _ in span.copy(head.valueRange(head.authorization)) },
+            apiToken: head.apiToken.map { _ in span.copy(head.valueRange(head.apiToken)) })
+        let result: Result<Authenticated, AuthenticationFailure>
+        if let proven {
+            result = proven
+        } else {
+            // Guessing is throttled before anything is computed for the guess.
+            let failures = failureCell(&peer, now: now).peek(now: now.monotonic)
+            guard failures.isAllowed else {
+                return .refused(Refused(.guessing(failures), routeIndex: matched.index, limit: failures))
+            }
+            switch snapshot.authenticator.begin(presented, allowed: allowed, now: unix) {
+            case .finished(let finished): result = finished
+            case .pending(let proof): return .verify(proof)
+            }
+        }
+        switch result {
+        case .success(let authenticated):
+            let admission = makeAdmission(authenticated, now: now)
+            let key = CredentialKey(presented, allowed: allowed)
+            cache.insert(key, value: admission, expires: admission.expires, generation: generation, now: unix)
+            shared.admissions.insert(
+                key, value: admission, expires: admission.expires, generation: generation, now: unix)
+            return .known(admission)
+        case .failure(let failure):
+            if case .invalid = failure, spends { _ = failureCell(&peer, now: now).take(now: now.monotonic) }
+            return .refused(Refused(.unauthenticated(failure), routeIndex: matched.index))
+        }
+    }
+
+    private func makeAdmission(_ authenticated: Authenticated, now: Now) -> Admission {
+        let principal = authenticated.principal
+        let views = snapshot.engines.map { $0.view(for: principal.subjects, now: now.unix) }
+        return Admission(
+            principal: principal,
+            cell: clientCell(principal, now: now),
+            views: views,
+            expires: views.reduce(authenticated.expires) { min($0, $1.validUntil) })
+    }
+
+    // MARK: How often
+
+    private enum Namespace {
+        static let client: UInt8 = 0
+        static let solution: UInt8 = 1
+        static let subject: UInt8 = 2
+        static let peer: UInt8 = 3
+        static let failures: UInt8 = 4
+    }
+
+    private func clientCell(_ principal: Principal, now: Now) -> Cell {
+        let limits = snapshot.limits
+        let quota = principal.solution.flatMap { limits.overrides[$0] } ?? limits.quota
+        let (namespace, name): (UInt8, String) =
+            switch limits.scope {
+            case .client: (Namespace.client, principal.client)
+            case .solution: (Namespace.solution, principal.solution ?? principal.client)
+            case .subject: (Namespace.subject, principal.subject ?? principal.client)
+            }
+        // Two issuers may name their clients alike: the issuer is part of the key. NUL cannot stand in either part.
+        let scope = Array((principal.issuer ?? "").utf8) + [0]
+        return shared.limiter.cell(
+            for: LimiterKey(namespace: namespace, scope + name.utf8), quota: quota, now: now.monotonic)
+    }
+
+    private func take(_ cell: Cell, now: Now) -> LimitVerdict {
+        spends ? cell.take(now: now.monotonic) : cell.peek(now: now.monotonic)
+    }
+
+    private func takeFromPeer(_ peer: inout Peer, _ head: RequestHead, in bytes: ByteBuffer, now: Now) -> LimitVerdict {
+        let quota = snapshot.limits.quota
+        if snapshot.forwarding.trusts(peer.address),
+            let client = ForwardedWalk.client(head, in: bytes, rules: snapshot.forwarding)
+        {
+            let key = LimiterKey(namespace: Namespace.peer, client.bytes)
+            return take(shared.limiter.cell(for: key, quota: quota, now: now.monotonic), now: now)
+        }
+        if let cell = peer.cell, cell.quota == quota { return take(cell, now: now) }
+        let cell = shared.limiter.cell(
+            for: LimiterKey(namespace: Namespace.peer, peer.address.bytes), quota: quota, now: now.monotonic)
+        peer.cell = cell
+        return take(cell, now: now)
+    }
+
+    private func failureCell(_ peer: inout Peer, now: Now) -> Cell {
+        let quota = snapshot.limits.failures
+        if let cell = peer.failures, cell.quota == quota { return cell }
+        let cell = shared.limiter.cell(
+            for: LimiterKey(namespace: Namespace.failures, peer.address.bytes), quota: quota, now: now.monotonic)
+        peer.failures = cell
+        return cell
+    }
+
+    // MARK: Whether
+
+    private func admit(
+        _ head: RequestHead, _ matched: MatchedRoute, _ admission: Admission?, limit: LimitVerdict, now: Now
+    ) -> Verdict {
+        guard limit.isAllowed else {
+            return .refused(
+                Refused(.limited(limit), routeIndex: matched.index, admission: admission, limit: limit))
+        }
+        var entry: PolicyEntry?
+        if let policy = matched.route.policy {
+            let view = admission?.views[policy.engine] ?? snapshot.engines[policy.engine].view(for: [], now: now.unix)
+            let requirement = policy.requirement(for: head.method)
+            var cursor = view.start(type: policy.resource.type)
+            policy.resource.walk(path, restStart: matched.restStart) { cursor.descend($0) }
+            let verdict = cursor.verdict(requirement.permissions, requirement.check)
+            if verdict.entry >= 0 { entry = PolicyEntry(engine: policy.engine, entry: verdict.entry) }
+            guard verdict.isAllowed else {
+                return .refused(
+                    Refused(
+                        .forbidden, routeIndex: matched.index, admission: admission, limit: limit, entry: entry))
+            }
+        }
+        return .admitted(
+            Admitted(
+                route: matched.route, routeIndex: matched.index, admission: admission, limit: limit, entry: entry,
+                restStart: matched.restStart))
+    }
+
+    private static let usualMethods = Array("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".utf8)
+}
+
+extension RequestHead {
+    /// The value of the field of this index; empty when there is none.
+    fileprivate func valueRange(_ index: Int?) -> ByteRange {
+        guard let index, index < fields.count else { return .empty }
+        return fields[index].value
+    }
+}
+
+extension Span<UInt8> {
+    /// The bytes of a range, for those who keep them.
+    func copy(_ range: ByteRange) -> [UInt8] {
+        let part = extracting(range.range)
+        return [UInt8](capacity: part.count) { output in
+            for index in part.indices { output.append(part[index]) }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+package import Identity
+import Synchronization
+
+/// A count that one event loop adds to and the admin listener reads.
+package final class Counter: Sendable {
+    private let storage = Atomic<UInt64>(0)
+
+    package init() {}
+
+    /// Adds `amount`. Only the owning loop may call it, hence load and store instead of a locked addition. Relaxed:
+    /// nothing else is published through a count.
+    package func add(_ amount: UInt64 = 1) {
+        storage.store(storage.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
+    }
+
+    /// The count so far, from any thread.
+    package var value: UInt64 { storage.load(ordering: .relaxed) }
+}
+
+/// What happened to the requests of one route on one event loop.
+package final class RouteMetrics: Sendable {
+    /// Upper bounds of the duration histogram in microseconds; the last bucket has none.
+    package static let bounds: [Int64] = [
+        250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000,
+    ]
+
+    /// Indexed by `Outcome.rawValue`.
+    package let outcomes = Outcome.allCases.map { _ in Counter() }
+    /// Answers by first digit of the status, 1 to 5 at index 0 to 4.
+    package let statuses = (1...5).map { _ in Counter() }
+    /// One more than `bounds`.
+    package let durations = (0...RouteMetrics.bounds.count).map { _ in Counter() }
+    package let durationSum = Counter()
+
+    package init() {}
+
+    /// Counts one finished request. `micros` is its duration.
+    package func record(_ outcome: Outcome, status: Int, micros: Int64) {
+        let index = Int(outcome.rawValue)
+        if index < outcomes.count { outcomes[index].add() }
+        let family = status / 100 - 1
+        if family >= 0, family < statuses.count { statuses[family].add() }
+        var bucket = 0
+        while bucket < Self.bounds.count, micros > Self.bounds[bucket] { bucket += 1 }
+        durations[bucket].add()
+        durationSum.add(UInt64(max(0, micros)))
+    }
+}
+
+/// The counters of one event loop, by route name so that they outlive a reload.
+package final class LoopMetrics: Sendable {
+    package let connections = Counter()
+    package let closedConnections = Counter()
+    package let verifications = Counter()
+    package let auditRefusals = Counter()
+    /// The loop takes this lock when it adopts a snapshot, the admin listener when it is scraped; no request does.
+    private let routes = Mutex<[String: RouteMetrics]>([:])
+
+    package init() {}
+
+    /// The counters of the route, made when first asked for. Takes a lock: not for the path of a request.
+    package func route(_ name: String) -> RouteMetrics {
+        routes.withLock { routes in
+            if let known = routes[name] { return known }
+            let made = RouteMetrics()
+            routes[name] = made
+            return made
+        }
+    }
+
+    /// All routes seen so far.
+    package var allRoutes: [String: RouteMetrics] { routes.withLock { $0 } }
+}

@@ -1,0 +1,99 @@
+import Glibc
+package import NIOCore
+import RateLimit
+
+/// Where a connection comes from: the key of buckets for callers without a credential, and a member of the audit record.
+package struct PeerAddress: Sendable, Equatable {
+    /// 16 bytes; IPv4 as IPv4-mapped IPv6, so that both spellings of one address share one bucket.
+    package let bytes: [UInt8]
+    /// The address without a port, as text: `192.0.2.1` or `2001:db8::1`.
+    package let text: [UInt8]
+
+    /// The unspecified address, for sockets that tell nothing.
+    package static let unknown = PeerAddress(bytes: [UInt8](repeating: 0, count: 16), text: Array("unknown".utf8))
+
+    init(bytes: [UInt8], text: [UInt8]) {
+        self.bytes = bytes
+        self.text = text
+    }
+
+    /// The address of a socket.
+    package init(_ address: SocketAddress?) {
+        guard let address, let text = address.ipAddress, let parsed = PeerAddress(text: Array(text.utf8)) else {
+            self = .unknown
+            return
+        }
+        self = parsed
+    }
+
+    /// Reads an address literal, with brackets and a port allowed as X-Forwarded-For has them. `nil` when it is none.
+    package init?(text: [UInt8]) {
+        var literal = text[...]
+        if literal.first == UInt8(ascii: "["), let end = literal.firstIndex(of: UInt8(ascii: "]")) {
+            literal = literal[(literal.startIndex + 1)..<end]
+        } else if literal.count(where: { $0 == UInt8(ascii: ":") }) == 1, literal.contains(UInt8(ascii: ".")) {
+            literal = literal.prefix { $0 != UInt8(ascii: ":") }
+        }
+        guard literal.count <= 45, !literal.contains(0) else { return nil }
+        let string = String(decoding: literal, as: UTF8.self)
+        if let octets = Self.octets(of: string, family: AF_INET, count: 4) {
+            self.init(bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] + octets, text: Array(literal))
+        } else if let octets = Self.octets(of: string, family: AF_INET6, count: 16) {
+            self.init(bytes: octets, text: Array(literal))
+        } else {
+            return nil
+        }
+    }
+
+    private static func octets(of literal: String, family: Int32, count: Int) -> [UInt8]? {
+        var octets = [UInt8](repeating: 0, count: count)
+        // Unsafe: inet_pton writes 4 or 16 bytes as the family says, and the array holds as many.
+        let result = unsafe octets.withUnsafeMutableBytes { unsafe inet_pton(family, literal, $0.baseAddress) }
+        return result == 1 ? octets : nil
+    }
+}
+
+/// A block of addresses in CIDR notation (RFC 4632).
+package struct AddressBlock: Sendable, Equatable {
+    private let bytes: [UInt8]
+    private let bits: Int
+
+    /// `192.0.2.0/24`, `2001:db8::/32`, or a single address. `nil` when it is none of these.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let first = parts.first, let address = PeerAddress(text: Array(first.utf8)) else { return nil }
+        let isV4 = !first.utf8.contains(UInt8(ascii: ":"))
+        let width = isV4 ? 32 : 128
+        var bits = width
+        if parts.count == 2 {
+            guard let given = Int(parts[1]), (0...width).contains(given) else { return nil }
+            bits = given
+        }
+        self.bytes = address.bytes
+        self.bits = isV4 ? 96 + bits : bits
+    }
+
+    /// Whether the address lies in the block.
+    package func contains(_ address: PeerAddress) -> Bool {
+        for index in 0..<16 {
+            let remaining = bits - index * 8
+            guard remaining > 0 else { return true }
+            let mask = remaining >= 8 ? 0xff : UInt8(truncatingIfNeeded: 0xff00 >> remaining)
+            if bytes[index] & mask != address.bytes[index] & mask { return false }
+        }
+        return true
+    }
+}
+
+/// What one connection remembers of its peer: the address, and the buckets that go by it, looked up once.
+package struct Peer {
+    package let address: PeerAddress
+    /// The bucket of requests without a credential.
+    var cell: Cell?
+    /// The bucket of failed authentications.
+    var failures: Cell?
+
+    package init(address: PeerAddress) {
+        self.address = address
+    }
+}

@@ -1,0 +1,178 @@
+package import Authentication
+package import Identity
+package import Policy
+package import RateLimit
+package import Routing
+package import Wire
+
+/// The configuration, compiled: immutable, shared by all loops, replaced as a whole.
+package final class Snapshot: Sendable {
+    /// By the index that `table` gives.
+    package let routes: [Route]
+    package let table: RouteTable
+    package let authenticator: Authenticator
+    /// By the index in `RoutePolicy.engine`.
+    package let engines: [PolicyEngine]
+    package let limits: LimitRules
+    package let forwarding: ForwardingRules
+    package let connection: ConnectionRules
+
+    package init(
+        routes: [Route], table: RouteTable, authenticator: Authenticator, engines: [PolicyEngine], limits: LimitRules,
+        forwarding: ForwardingRules, connection: ConnectionRules
+    ) {
+        self.routes = routes
+        self.table = table
+        self.authenticator = authenticator
+        self.engines = engines
+        self.limits = limits
+        self.forwarding = forwarding
+        self.connection = connection
+    }
+
+    /// The label of a policy entry, for audit records and explanations.
+    package func label(of entry: PolicyEntry) -> String? {
+        engines.indices.contains(entry.engine) ? engines[entry.engine].label(of: entry.entry) : nil
+    }
+}
+
+/// One route, compiled.
+package final class Route: Sendable {
+    package let name: String
+    /// The name of the upstream.
+    package let upstream: String
+    /// Which credentials are looked at; none means that everyone is let in.
+    package let accepts: CredentialSet
+    /// Whether the caller's solution must be known.
+    package let requiresSolution: Bool
+    package let policy: RoutePolicy?
+    package let rewrite: Rewrite
+    /// Whether the credentials that were looked at travel on.
+    package let forwardsCredentials: Bool
+    /// Whether `x-ditto-pre-authenticated` is set towards the upstream.
+    package let preAuthenticates: Bool
+    /// Bytes; `nil` is unlimited.
+    package let maximumBodyBytes: Int64?
+
+    package init(
+        name: String, upstream: String, accepts: CredentialSet, requiresSolution: Bool = false,
+        policy: RoutePolicy? = nil, rewrite: Rewrite = .none, forwardsCredentials: Bool = false,
+        preAuthenticates: Bool = false, maximumBodyBytes: Int64? = nil
+    ) {
+        self.name = name
+        self.upstream = upstream
+        self.accepts = accepts
+        self.requiresSolution = requiresSolution
+        self.policy = policy
+        self.rewrite = rewrite
+        self.forwardsCredentials = forwardsCredentials
+        self.preAuthenticates = preAuthenticates
+        self.maximumBodyBytes = maximumBodyBytes
+    }
+}
+
+/// Which policy guards a route, and what is asked of it.
+package struct RoutePolicy: Sendable {
+    /// What a method asks for.
+    package struct Requirement: Sendable, Equatable {
+        package var permissions: Permissions
+        package var check: Check
+
+        package init(permissions: Permissions, check: Check) {
+            self.permissions = permissions
+            self.check = check
+        }
+    }
+
+    /// Index in `Snapshot.engines`.
+    package var engine: Int
+    /// The resource of a request, such as `thing:/{rest}`.
+    package var resource: CaptureTemplate
+    /// GET, HEAD, OPTIONS.
+    package var reading: Requirement
+    /// Every other method.
+    package var writing: Requirement
+
+    package init(
+        engine: Int, resource: CaptureTemplate,
+        reading: Requirement = Requirement(permissions: .read, check: .partial),
+        writing: Requirement = Requirement(permissions: .write, check: .unrestricted)
+    ) {
+        self.engine = engine
+        self.resource = resource
+        self.reading = reading
+        self.writing = writing
+    }
+
+    /// What the method asks for. An unknown method is a write: the stricter of the two.
+    package func requirement(for method: Method) -> Requirement {
+        switch method {
+        case .get, .head, .options: reading
+        case .post, .put, .patch, .delete, .trace, .connect, .other: writing
+        }
+    }
+}
+
+/// How often who may.
+package struct LimitRules: Sendable {
+    /// Whom a bucket belongs to.
+    package enum Scope: Sendable {
+        case client, solution, subject
+    }
+
+    /// The name in `RateLimit` and `RateLimit-Policy`.
+    package var name: String
+    package var scope: Scope
+    package var quota: Quota
+    /// By solution.
+    package var overrides: [String: Quota]
+    /// Of failed authentications, by peer address.
+    package var failures: Quota
+    /// Whether X-RateLimit-* fields are sent too.
+    package var sendsLegacyFields: Bool
+
+    package init(
+        name: String = "default", scope: Scope = .client, quota: Quota, overrides: [String: Quota] = [:],
+        failures: Quota, sendsLegacyFields: Bool = false
+    ) {
+        self.name = name
+        self.scope = scope
+        self.quota = quota
+        self.overrides = overrides
+        self.failures = failures
+        self.sendsLegacyFields = sendsLegacyFields
+    }
+}
+
+/// What is told to the upstream about the client's connection.
+package struct ForwardingRules: Sendable {
+    /// Peers whose own X-Forwarded-For is believed.
+    package var trustedPeers: [AddressBlock]
+    /// Whether Forwarded and X-Forwarded-* are set.
+    package var setsForwarded: Bool
+
+    package init(trustedPeers: [AddressBlock] = [], setsForwarded: Bool = true) {
+        self.trustedPeers = trustedPeers
+        self.setsForwarded = setsForwarded
+    }
+
+    /// Whether the peer is one of our own proxies.
+    package func trusts(_ peer: PeerAddress) -> Bool {
+        trustedPeers.contains { $0.contains(peer) }
+    }
+}
+
+/// Bounds on what one client connection may hold or take. Times in nanoseconds.
+package struct ConnectionRules: Sendable {
+    package var head = HeadLimits()
+    /// From the first byte of a head to its last.
+    package var headTimeout: Int64 = 10_000_000_000
+    /// Between two reads of a body.
+    package var bodyTimeout: Int64 = 30_000_000_000
+    /// Between two requests.
+    package var idleTimeout: Int64 = 75_000_000_000
+    /// Over all loops.
+    package var maximumConnections = 20_000
+
+    package init() {}
+}
