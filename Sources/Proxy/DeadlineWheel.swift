@@ -1,0 +1,60 @@
+/// Something with one deadline, which it moves with every event.
+protocol Deadlined: AnyObject {
+    /// Monotonic nanoseconds; `Int64.max` for none.
+    var deadline: Int64 { get }
+    /// The tick at which the wheel will look at it next; only the wheel writes it.
+    var wheelTick: Int64 { get set }
+    func deadlinePassed(now: Int64)
+}
+
+/// The deadlines of all connections of one loop, looked at lazily.
+///
+/// Moving a deadline later, which every request does, is a plain store in the connection: the wheel notices when its
+/// slot comes up and moves the entry on. No timer is made, cancelled or searched for on the path of a request.
+struct DeadlineWheel {
+    /// Nanoseconds between two looks; a deadline passes at most two of these late.
+    static let interval: Int64 = 100_000_000
+    private static let slotCount: Int64 = 256
+
+    private var slots: [[any Deadlined]]
+    private var current: Int64
+
+    init(now: Int64) {
+        self.slots = [[any Deadlined]](repeating: [], count: Int(Self.slotCount))
+        self.current = now / Self.interval
+    }
+
+    /// Takes note of a connection's deadline. Constant time, and nothing at all unless it lies before the next look.
+    mutating func note(_ entry: any Deadlined) {
+        let tick = min(entry.deadline / Self.interval + 1, current + Self.slotCount - 1)
+        guard tick < entry.wheelTick else { return }
+        insert(entry, at: max(tick, current + 1))
+    }
+
+    /// Time passed. Entries whose deadline is over are told; the others are put where they belong now.
+    mutating func advance(now: Int64) {
+        let target = now / Self.interval
+        while current < target {
+            current += 1
+            let index = Int(current % Self.slotCount)
+            guard !slots[index].isEmpty else { continue }
+            let due = slots[index]
+            slots[index].removeAll(keepingCapacity: true)
+            for entry in due where entry.wheelTick == current {
+                entry.wheelTick = .max
+                if entry.deadline <= now {
+                    entry.deadlinePassed(now: now)
+                }
+                if entry.deadline != .max {
+                    let tick = min(entry.deadline / Self.interval + 1, current + Self.slotCount - 1)
+                    insert(entry, at: max(tick, current + 1))
+                }
+            }
+        }
+    }
+
+    private mutating func insert(_ entry: any Deadlined, at tick: Int64) {
+        entry.wheelTick = tick
+        slots[Int(tick % Self.slotCount)].append(entry)
+    }
+}

@@ -1,0 +1,131 @@
+import Audit
+import Gate
+import Identity
+import NIOCore
+import RateLimit
+import Upstream
+import Wire
+
+/// What the shell remembers of one request for its answer and its audit record.
+///
+/// One value per connection, used again for each request, so that its arrays keep their storage.
+struct Exchange {
+    /// Goes up with every request, to tell a late proof from one for the present request.
+    private(set) var number: UInt64 = 0
+    /// Whether a request is under way whose record is still to be written.
+    private(set) var isOpen = false
+    private(set) var decision: DecisionID
+    private(set) var plan: Worker.RoutePlan?
+    private(set) var limit: LimitVerdict?
+    private(set) var isHEAD = false
+    private(set) var isOldClient = false
+    var bytesOut = 0
+
+    private var method: [UInt8] = []
+    private var path: [UInt8] = []
+    private var began = Now(monotonic: 0, unixNanoseconds: 0)
+    private var admission: Admission?
+    private var entry: PolicyEntry?
+    private var endpoint: Int?
+
+    init(decision: DecisionID) {
+        self.decision = decision
+    }
+
+    /// A whole head is there.
+    mutating func begin(_ head: RequestHead, in bytes: ByteBuffer, worker: Worker, _ now: Now) {
+        open(now)
+        isHEAD = head.method == .head
+        isOldClient = head.minorVersion == 0
+        let raw = bytes.readableBytesUInt8Span
+        copy(raw.extracting(head.methodRange.range), into: &method)
+        copy(raw.extracting(head.path.range), into: &path)
+        if let index = head.requestID,
+            let adopted = DecisionID(adopting: raw.extracting(head.fields[index].value.range))
+        {
+            decision = adopted
+        } else {
+            decision = worker.ids.next()
+        }
+    }
+
+    /// The head never became whole or valid.
+    mutating func beginMalformed(worker: Worker, _ now: Now) {
+        open(now)
+        isHEAD = false
+        isOldClient = false
+        decision = worker.ids.next()
+    }
+
+    private mutating func open(_ now: Now) {
+        number &+= 1
+        isOpen = true
+        began = now
+        bytesOut = 0
+        limit = nil
+        plan = nil
+        admission = nil
+        entry = nil
+        endpoint = nil
+        method.removeAll(keepingCapacity: true)
+        path.removeAll(keepingCapacity: true)
+    }
+
+    private func copy(_ span: Span<UInt8>, into bytes: inout [UInt8]) {
+        bytes.append(addingCapacity: span.count) { output in
+            for index in span.indices { output.append(span[index]) }
+        }
+    }
+
+    mutating func admit(_ admitted: Admitted, worker: Worker) {
+        plan = worker.plans[admitted.routeIndex]
+        admission = admitted.admission
+        limit = admitted.limit
+        entry = admitted.entry
+    }
+
+    mutating func refuse(_ refused: Refused, worker: Worker) {
+        if let index = refused.routeIndex, index < worker.plans.count { plan = worker.plans[index] }
+        if let known = refused.admission { admission = known }
+        if let known = refused.limit { limit = known }
+        if let known = refused.entry { entry = known }
+    }
+
+    mutating func upstream(_ connection: UpstreamConnection) {
+        endpoint = connection.endpoint
+    }
+
+    /// What the gateway adds to the answer.
+    func fields(_ worker: Worker) -> AnswerFields {
+        let limits = worker.gatekeeper.snapshot.limits
+        return AnswerFields(
+            decision: decision, limit: limit, limitName: limits.name.utf8,
+            sendsLegacyFields: limits.sendsLegacyFields)
+    }
+
+    /// Writes the audit record and counts the request.
+    mutating func finish(
+        _ outcome: Outcome, reason: StaticString, status: Int, bytesIn: Int, peer: AuditText, worker: Worker,
+        _ now: Now
+    ) {
+        isOpen = false
+        let micros = (now.monotonic - began.monotonic) / 1000
+        (plan?.metrics ?? worker.unrouted).record(outcome, status: status, micros: micros)
+        worker.ring?.append(
+            unixNanoseconds: began.unixNanoseconds,
+            decision: decision,
+            route: plan?.auditName,
+            method: method.span,
+            path: path.span,
+            status: status,
+            outcome: outcome,
+            reason: reason,
+            identity: admission?.auditMembers ?? .none,
+            policyEntry: entry.flatMap { worker.entryText($0) },
+            peer: peer,
+            upstream: endpoint.flatMap { plan?.upstreamName($0) },
+            bytesIn: Int64(bytesIn),
+            bytesOut: Int64(bytesOut),
+            durationMicros: micros)
+    }
+}

@@ -1,0 +1,477 @@
+import Gate
+import NIOCore
+import Wire
+
+/// One client connection as RFC 9112 §9 has it: requests one after another, each decided, forwarded and answered.
+///
+/// Sans-IO. Bytes and events go in, one action comes out; the shell carries it out and decides nothing. Nothing is
+/// answered out of order, nothing is read past the body of a request before its answer is whole, and after anything
+/// ambiguous the connection ends.
+struct ExchangeMachine {
+    /// What the connection waits for; the shell holds one deadline for it.
+    enum Waiting: Sendable {
+        case request, restOfHead, verdict, upstream, requestBody, answer, peerToClose, nothing
+    }
+
+    enum ClientAction {
+        case wait
+        /// The head is whole: ask the gate, then call `admit` or `refuse`.
+        case decide
+        case refuse(Refusal)
+        /// More of the request's body, framed for the upstream.
+        case sendUpstream(ByteBuffer)
+        /// The exchange cannot be completed and its answer has begun: reset both sides.
+        case abort
+        case close
+    }
+
+    enum AnswerAction {
+        case wait
+        /// Send what was rendered, then the tail.
+        case send(tail: ByteBuffer?)
+        /// The same, and the answer is whole with it.
+        case finish(tail: ByteBuffer?)
+        /// Nothing of an answer was seen and the request can safely be sent again.
+        case retry
+        case refuse(Refusal)
+        case abort
+    }
+
+    enum NextAction {
+        /// Look at what else the client has sent.
+        case advance
+        /// Close the sending side, swallow what still comes, then close (RFC 9112 §9.6).
+        case linger
+        case close
+    }
+
+    private enum Phase {
+        case head, deciding, forwarding, discarding, lingering, closed
+    }
+
+    private enum AnswerPhase {
+        case head, body, done
+    }
+
+    /// Bytes the client may send ahead of its turn before reading pauses.
+    static let maximumAhead = 65536
+    /// Body bytes swallowed after a refusal to keep the connection; a longer body ends it.
+    static let maximumDiscarded: Int64 = 65536
+    /// Bodies up to this size are copied behind the head they follow: one buffer, one system call.
+    static let maximumCopied = 16384
+    static let maximumInterims = 16
+    static let maximumLingered = 4 << 20
+
+    private var phase = Phase.head
+    private(set) var inbound = ByteBuffer()
+    private var parser: RequestParser
+    private var requestBody = BodyRelay(RequestFraming.none, output: .raw)
+    private var isRequestDone = true
+    private var discarding = ByteBuffer()
+
+    private var answerPhase = AnswerPhase.done
+    private var answer = ByteBuffer()
+    private var answerParser: ResponseParser
+    private var answerBody = BodyRelay(ResponseFraming.none, output: .raw)
+    private var isAnswerReusable = false
+    private var interims = 0
+    private var attempts = 0
+    private(set) var hasAnswerBegun = false
+    private(set) var status = 0
+
+    private var hasInputEnded = false
+    private var isDraining = false
+    private var closesAfterAnswer = false
+    private var lingered = 0
+    /// Bytes of the present request, head and body, taken from the client.
+    private(set) var bytesIn = 0
+
+    init(limits: HeadLimits) {
+        self.parser = RequestParser(limits: limits)
+        self.answerParser = ResponseParser(limits: limits)
+    }
+
+    /// The head that `decide` was returned for. Its ranges count from the reader index of `inbound`.
+    var head: RequestHead {
+        _read { yield parser.head }
+    }
+
+    var waiting: Waiting {
+        switch phase {
+        case .head: inbound.readableBytes == 0 ? .request : .restOfHead
+        case .deciding: .verdict
+        case .forwarding: isRequestDone ? .answer : .requestBody
+        case .discarding: .requestBody
+        case .lingering: .peerToClose
+        case .closed: .nothing
+        }
+    }
+
+    /// Whether the shell should go on reading from the client.
+    var wantsClientBytes: Bool {
+        switch phase {
+        case .head, .discarding, .lingering: true
+        case .deciding, .forwarding: inbound.readableBytes < Self.maximumAhead && !hasInputEnded
+        case .closed: false
+        }
+    }
+
+    /// Whether a request is under way that an audit record is owed for.
+    var isExchanging: Bool {
+        switch phase {
+        case .deciding, .forwarding: true
+        case .head, .discarding, .lingering, .closed: false
+        }
+    }
+
+    /// Whether the connection is between two requests.
+    var isIdle: Bool {
+        if case .head = phase { inbound.readableBytes == 0 } else { false }
+    }
+
+    // MARK: The client's side
+
+    mutating func received(_ bytes: ByteBuffer) -> ClientAction {
+        switch phase {
+        case .lingering:
+            lingered += bytes.readableBytes
+            return lingered > Self.maximumLingered ? .close : .wait
+        case .closed:
+            return .wait
+        case .head, .deciding, .forwarding, .discarding:
+            if inbound.readableBytes == 0 {
+                inbound = bytes
+            } else {
+                inbound.writeBytes(bytes.readableBytesSpan)
+            }
+            return advance()
+        }
+    }
+
+    /// Goes on with what was received before.
+    mutating func advance() -> ClientAction {
+        switch phase {
+        case .head: parseHead()
+        case .deciding, .closed, .lingering: .wait
+        case .forwarding: isRequestDone || !isUpstreamReady ? .wait : relayRequestBody()
+        case .discarding: discard()
+        }
+    }
+
+    /// The client closed its sending side. What it asked for is still answered.
+    mutating func receivedEOF() -> ClientAction {
+        hasInputEnded = true
+        switch phase {
+        case .head, .discarding, .lingering:
+            return .close
+        case .closed, .deciding:
+            return .wait
+        case .forwarding:
+            guard !isRequestDone else { return .wait }
+            discarding.clear()
+            guard case .malformed(let reason) = requestBody.finishAtEOF(into: &discarding) else { return .wait }
+            return hasAnswerBegun ? .abort : .refuse(.malformedBody(reason))
+        }
+    }
+
+    /// No new request is taken after the present one.
+    mutating func drain() {
+        isDraining = true
+    }
+
+    mutating func closed() {
+        phase = .closed
+        inbound = ByteBuffer()
+        answer = ByteBuffer()
+    }
+
+    private mutating func parseHead() -> ClientAction {
+        guard inbound.readableBytes > 0 else { return hasInputEnded ? .close : .wait }
+        switch parser.parse(inbound) {
+        case .incomplete:
+            return hasInputEnded ? .close : .wait
+        case .malformed(let reason):
+            return .refuse(.malformed(reason))
+        case .complete:
+            phase = .deciding
+            return .decide
+        }
+    }
+
+    // MARK: The verdict
+
+    /// The gate admitted the request: its head leaves the buffer, its body follows as the upstream can take it.
+    mutating func admit(maximumBodyBytes: Int64?) -> Refusal? {
+        let framing = parser.head.framing
+        if case .length(let length) = framing, let maximumBodyBytes, length > maximumBodyBytes {
+            return .malformedBody(.bodyTooLarge)
+        }
+        consumeHead()
+        phase = .forwarding
+        requestBody = BodyRelay(
+            framing, output: framing == .chunked ? .chunked : .raw, maximumBytes: maximumBodyBytes)
+        isRequestDone = requestBody.isFinished
+        answerPhase = .head
+        answerParser.reset()
+        interims = 0
+        attempts = 0
+        isUpstreamReady = false
+        return nil
+    }
+
+    /// The gateway answers by itself. Returns whether the connection can be kept: only if what follows is surely the
+    /// next request (RFC 9112 §9.3).
+    mutating func refuse(mustClose: Bool) -> Bool {
+        var keeps = !mustClose && !hasInputEnded && !isDraining
+        switch phase {
+        case .deciding:
+            keeps = keeps && parser.head.keepAlive
+            keeps = keeps && startDiscarding(parser.head.framing, expectsContinue: parser.head.expectsContinue)
+            consumeHead()
+        case .forwarding:
+            keeps = keeps && parser.head.keepAlive && isRequestDone
+        case .head, .discarding, .lingering, .closed:
+            keeps = false
+        }
+        if !keeps { phase = .lingering } else if phase == .forwarding { phase = .head }
+        finishExchange()
+        return keeps
+    }
+
+    /// Whether the body of a refused request can be swallowed so that the next request is found behind it.
+    private mutating func startDiscarding(_ framing: RequestFraming, expectsContinue: Bool) -> Bool {
+        switch framing {
+        case .none:
+            phase = .head
+            return true
+        case .length(let length):
+            guard length <= Self.maximumDiscarded, !expectsContinue else { return false }
+        case .chunked:
+            guard !expectsContinue else { return false }
+        }
+        phase = .discarding
+        requestBody = BodyRelay(framing, output: .raw, maximumBytes: Self.maximumDiscarded)
+        return true
+    }
+
+    private mutating func consumeHead() {
+        bytesIn = parser.head.length
+        inbound.moveReaderIndex(forwardBy: min(parser.head.length, inbound.readableBytes))
+        releaseIfEmpty()
+    }
+
+    private mutating func discard() -> ClientAction {
+        discarding.clear()
+        switch requestBody.relay(&inbound, into: &discarding) {
+        case .more:
+            return hasInputEnded ? .close : .wait
+        case .malformed:
+            return .close
+        case .end:
+            phase = .head
+            parser.reset()
+            releaseIfEmpty()
+            return parseHead()
+        }
+    }
+
+    // MARK: Towards the upstream
+
+    /// A connection was found. Behind the rendered head goes what has arrived of the body.
+    private(set) var isUpstreamReady = false
+
+    /// The upstream connection is there; `advance` relays the body from now on.
+    mutating func upstreamReady() {
+        isUpstreamReady = true
+        attempts += 1
+    }
+
+    private mutating func relayRequestBody() -> ClientAction {
+        let before = inbound.readableBytes
+        guard before > 0 else { return .wait }
+        var out = ByteBuffer()
+        let progress: BodyRelay.Progress
+        if let slice = requestBody.slice(&inbound) {
+            out = slice
+            progress = requestBody.isFinished ? .end : .more
+        } else {
+            progress = requestBody.relay(&inbound, into: &out)
+        }
+        bytesIn += before - inbound.readableBytes
+        releaseIfEmpty()
+        switch progress {
+        case .more:
+            break
+        case .end:
+            isRequestDone = true
+        case .malformed(let reason):
+            return hasAnswerBegun ? .abort : .refuse(.malformedBody(reason))
+        }
+        return out.readableBytes > 0 ? .sendUpstream(out) : .wait
+    }
+
+    /// Lets go of a drained receive buffer, so that its owner can fill it again instead of allocating another.
+    private mutating func releaseIfEmpty() {
+        if inbound.readableBytes == 0 { inbound = ByteBuffer() }
+    }
+
+    // MARK: The answer
+
+    /// Bytes of the answer. What goes to the client is appended to `out`.
+    mutating func answerReceived(
+        _ bytes: ByteBuffer, fields: borrowing AnswerFields, into out: inout ByteBuffer
+    ) -> AnswerAction {
+        guard phase == .forwarding else { return .wait }
+        if answer.readableBytes == 0 {
+            answer = bytes
+        } else {
+            answer.writeBytes(bytes.readableBytesSpan)
+        }
+        while answerPhase == .head {
+            switch answerParser.parse(answer, isAnswerToHEAD: parser.head.method == .head) {
+            case .incomplete:
+                return out.readableBytes > 0 ? .send(tail: nil) : .wait
+            case .malformed(let reason):
+                return .refuse(.upstream(.malformedAnswer(reason.detail)))
+            case .complete:
+                if let refusal = takeAnswerHead(fields: fields, into: &out) { return .refuse(refusal) }
+            }
+        }
+        return relayAnswerBody(into: &out)
+    }
+
+    /// The upstream connection ended. What that makes whole is appended to `out`.
+    mutating func upstreamEnded(into out: inout ByteBuffer) -> AnswerAction {
+        guard phase == .forwarding else { return .wait }
+        switch answerPhase {
+        case .head:
+            guard answer.readableBytes == 0, interims == 0 else { return .refuse(.upstream(.truncatedAnswer)) }
+            return mayRetry ? .retry : .refuse(.upstream(.closedEarly))
+        case .body:
+            // Only a body that lasts until the close is whole now (RFC 9112 §6.3 rule 8).
+            guard case .end = answerBody.finishAtEOF(into: &out) else { return .abort }
+            answerPhase = .done
+            return .finish(tail: nil)
+        case .done:
+            return .wait
+        }
+    }
+
+    /// Sent again only when that cannot do anything twice: an idempotent method, no body, no byte of an answer
+    /// (RFC 9110 §9.2.2). Twice at most: once for a stale connection, once for a server that is just restarting.
+    private var mayRetry: Bool {
+        guard attempts < 3, isRequestDone, case .none = parser.head.framing else { return false }
+        switch parser.head.method {
+        case .get, .head, .put, .delete, .options: return true
+        case .post, .patch, .trace, .connect, .other: return false
+        }
+    }
+
+    mutating func retrying() {
+        isUpstreamReady = false
+        answer = ByteBuffer()
+        answerParser.reset()
+    }
+
+    private mutating func takeAnswerHead(fields: borrowing AnswerFields, into out: inout ByteBuffer) -> Refusal? {
+        let head = answerParser.head
+        // 101 switches nothing that was asked for: no tunnel is ever begun (RFC 9110 §7.8).
+        guard head.status != 101 else {
+            return .upstream(.malformedAnswer("The answer switches protocols without having been asked to."))
+        }
+        if head.isInterim {
+            interims += 1
+            guard interims <= Self.maximumInterims else {
+                return .upstream(.malformedAnswer("There are too many interim answers."))
+            }
+            if parser.head.minorVersion >= 1 {
+                head.appendStatusLine(of: answer, to: &out)
+                head.appendFields(of: answer, dropping: .inAnswer, to: &out)
+                out.writeStaticString("\r\n")
+            }
+            consumeAnswerHead(head)
+            return nil
+        }
+        status = head.status
+        hasAnswerBegun = true
+        let isOldClient = parser.head.minorVersion == 0
+        var output = BodyRelay.Output.raw
+        closesAfterAnswer = !parser.head.keepAlive || isDraining || hasInputEnded || !isRequestDone
+        switch head.framing {
+        case .none, .length: break
+        case .chunked, .untilClose:
+            if isOldClient { closesAfterAnswer = true } else { output = .chunked }
+        }
+        fields.append(
+            head, of: answer, isAnswerToHEAD: parser.head.method == .head, isChunked: output == .chunked,
+            connection: closesAfterAnswer ? .close : isOldClient ? .keepAlive : .none, to: &out)
+        isAnswerReusable = head.keepAlive
+        answerBody = BodyRelay(head.framing, output: output)
+        answerPhase = answerBody.isFinished ? .done : .body
+        consumeAnswerHead(head)
+        return nil
+    }
+
+    private mutating func consumeAnswerHead(_ head: ResponseHead) {
+        answer.moveReaderIndex(forwardBy: min(head.length, answer.readableBytes))
+        answerParser.reset()
+    }
+
+    private mutating func relayAnswerBody(into out: inout ByteBuffer) -> AnswerAction {
+        guard answerPhase == .body else { return .finish(tail: nil) }
+        var tail: ByteBuffer?
+        var progress = BodyRelay.Progress.more
+        if answer.readableBytes > Self.maximumCopied, let slice = answerBody.slice(&answer) {
+            tail = slice
+            if answerBody.isFinished { progress = .end }
+        } else {
+            progress = answerBody.relay(&answer, into: &out)
+        }
+        if answer.readableBytes == 0 { answer = ByteBuffer() }
+        switch progress {
+        case .more:
+            return out.readableBytes == 0 && tail == nil ? .wait : .send(tail: tail)
+        case .end:
+            answerPhase = .done
+            return .finish(tail: tail)
+        case .malformed:
+            return .abort
+        }
+    }
+
+    // MARK: The end of an exchange
+
+    /// Whether the upstream connection may serve another request: the answer ended cleanly, nothing came behind it,
+    /// and the request was taken whole.
+    var isUpstreamReusable: Bool {
+        answerPhase == .done && answer.readableBytes == 0 && isRequestDone && hasAnswerBegun
+            && isAnswerReusable
+    }
+
+    /// The answer was handed to the client's channel: what now.
+    mutating func exchangeFinished() -> NextAction {
+        let isRequestDone = self.isRequestDone
+        finishExchange()
+        guard !closesAfterAnswer, isRequestDone else {
+            phase = .lingering
+            return hasInputEnded ? .close : .linger
+        }
+        phase = .head
+        return .advance
+    }
+
+    /// A refusal was handed to the client's channel: what now.
+    mutating func refusalSent(kept: Bool) -> NextAction {
+        guard kept else { return hasInputEnded ? .close : .linger }
+        return .advance
+    }
+
+    private mutating func finishExchange() {
+        if phase != .discarding { parser.reset() }
+        answer = ByteBuffer()
+        answerPhase = .done
+        hasAnswerBegun = false
+        isUpstreamReady = false
+        isRequestDone = true
+    }
+}

@@ -1,0 +1,50 @@
+package import Gate
+import Synchronization
+package import Upstream
+
+/// One configuration as the data plane takes it: the gate's snapshot and the upstreams its routes name.
+package struct Publication: Sendable {
+    package let snapshot: Snapshot
+    package let upstreams: [UpstreamSettings]
+
+    package init(snapshot: Snapshot, upstreams: [UpstreamSettings]) {
+        self.snapshot = snapshot
+        self.upstreams = upstreams
+    }
+}
+
+/// Hands configurations from the control plane to the loops.
+///
+/// A loop reads one number per request. Only when it changed does it take the lock and fetch what is new, so a reload
+/// touches no connection, and a bucket only where its quota changed.
+package final class SnapshotFeed: Sendable {
+    private let number = Atomic<UInt64>(1)
+    private let current: Mutex<Publication>
+
+    package init(_ publication: Publication) {
+        self.current = Mutex(publication)
+    }
+
+    /// The generation that cached admissions must bear. Acquiring: who sees a new number also sees what was published
+    /// before it was stored.
+    var generation: UInt64 { number.load(ordering: .acquiring) }
+
+    /// The newest configuration and its generation. The lock is held for a copy of two references; loops wait for it
+    /// once per publication.
+    func latest() -> (Publication, UInt64) {
+        current.withLock { ($0, number.load(ordering: .acquiring)) }
+    }
+
+    /// Makes a configuration the one in force. Releasing, within the lock: number and publication change together.
+    package func publish(_ publication: Publication) {
+        current.withLock {
+            $0 = publication
+            number.add(1, ordering: .releasing)
+        }
+    }
+
+    /// Forgets every cached admission: a key was withdrawn or a token revoked.
+    package func invalidate() {
+        current.withLock { _ in _ = number.add(1, ordering: .releasing) }
+    }
+}

@@ -1,0 +1,222 @@
+import Audit
+import Authentication
+import Gate
+import Identity
+import Logging
+import NIOCore
+import NIOPosix
+import RateLimit
+import Upstream
+import Wire
+
+/// Everything one event loop owns: its gatekeeper, its pools, its audit ring, its connections and their deadlines.
+///
+/// Every member is touched on the loop only, so nothing in here is locked.
+final class Worker {
+    /// What a connection needs of its route besides the snapshot's own.
+    struct RoutePlan {
+        let route: Route
+        let pool: Pool?
+        let auditName: AuditText
+        let metrics: RouteMetrics
+        /// The endpoints of the pool as they stand in records.
+        let endpointNames: [AuditText]
+
+        func upstreamName(_ endpoint: Int) -> AuditText? {
+            endpoint < endpointNames.count ? endpointNames[endpoint] : nil
+        }
+    }
+
+    /// What all workers of a gateway share.
+    struct Shared: Sendable {
+        let feed: SnapshotFeed
+        let gate: Gatekeeper.Shared
+        let verifiers: NIOThreadPool
+        let logger: Logger
+        let clock: @Sendable () -> Now
+    }
+
+    /// Proofs of one loop that may wait for a thread.
+    static let maximumProofs = 4096
+
+    let loop: any EventLoop
+    let shared: Shared
+    let metrics: LoopMetrics
+    let ring: AuditRing?
+    var gatekeeper: Gatekeeper
+    var ids: DecisionIDGenerator
+    private(set) var plans: [RoutePlan] = []
+    /// For requests that found no route.
+    let unrouted: RouteMetrics
+    private(set) var rules = ConnectionRules()
+    private(set) var inFlight = 0
+    private(set) var isDraining = false
+
+    private var pools: [String: Pool] = [:]
+    private var wheel: DeadlineWheel
+    private var connections: [ObjectIdentifier: ClientHandler] = [:]
+    private var ticker: RepeatedTask?
+    private var proofs = 0
+    private var spanID: UInt64
+    private var entries: [PolicyEntryKey: AuditText] = [:]
+    private var lastIdleSweep: Int64 = 0
+    private var whenEmpty: EventLoopPromise<Void>?
+
+    init(loop: any EventLoop, shared: Shared, ring: AuditRing?, metrics: LoopMetrics) {
+        var random = SystemRandomNumberGenerator()
+        let (publication, generation) = shared.feed.latest()
+        self.loop = loop
+        self.shared = shared
+        self.ring = ring
+        self.metrics = metrics
+        self.gatekeeper = Gatekeeper(snapshot: publication.snapshot, generation: generation, shared: shared.gate)
+        self.ids = DecisionIDGenerator(random: &random)
+        self.spanID = random.next()
+        self.unrouted = metrics.route("")
+        self.wheel = DeadlineWheel(now: shared.clock().monotonic)
+        adopt(publication, generation)
+    }
+
+    func now() -> Now { shared.clock() }
+
+    /// The id of a span towards an upstream: unique within the trace is all it must be.
+    func nextSpanID() -> UInt64 {
+        spanID &+= 0x9e37_79b9_7f4a_7c15
+        return spanID
+    }
+
+    // MARK: Configuration
+
+    /// Reads one number; only when it changed is there anything to do.
+    func adoptLatest() {
+        guard shared.feed.generation != gatekeeper.generation else { return }
+        let (publication, generation) = shared.feed.latest()
+        adopt(publication, generation)
+    }
+
+    private func adopt(_ publication: Publication, _ generation: UInt64) {
+        let isSame = !plans.isEmpty && publication.snapshot === gatekeeper.snapshot
+        gatekeeper.snapshot = publication.snapshot
+        gatekeeper.generation = generation
+        guard !isSame else { return }
+        rules = publication.snapshot.connection
+        entries.removeAll()
+        var adopted: [String: Pool] = [:]
+        for settings in publication.upstreams {
+            // The same settings mean the same servers: their connections stay.
+            if let pool = pools[settings.name], pool.settings == settings {
+                adopted[settings.name] = pool
+            } else {
+                let clock = shared.clock
+                adopted[settings.name] = Pool(settings: settings, loop: loop) { clock().monotonic }
+            }
+        }
+        for (name, pool) in pools where adopted[name] !== pool { pool.close() }
+        pools = adopted
+        plans = publication.snapshot.routes.map { route in
+            let pool = adopted[route.upstream]
+            return RoutePlan(
+                route: route, pool: pool, auditName: AuditText(route.name), metrics: metrics.route(route.name),
+                endpointNames: pool?.settings.endpoints.map { AuditText(utf8: $0.authority) } ?? [])
+        }
+    }
+
+    // MARK: Time
+
+    func startTicking() {
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        ticker = loop.scheduleRepeatedTask(
+            initialDelay: .nanoseconds(DeadlineWheel.interval), delay: .nanoseconds(DeadlineWheel.interval)
+        ) { _ in bound.value.tick() }
+    }
+
+    private func tick() {
+        let now = self.now().monotonic
+        wheel.advance(now: now)
+        guard now - lastIdleSweep >= 1_000_000_000 else { return }
+        lastIdleSweep = now
+        adoptLatest()
+        for pool in pools.values { pool.expireIdle(now: now) }
+    }
+
+    func noteDeadline(_ handler: ClientHandler) {
+        wheel.note(handler)
+    }
+
+    // MARK: Connections
+
+    func opened(_ handler: ClientHandler) {
+        metrics.connections.add()
+        connections[ObjectIdentifier(handler)] = handler
+    }
+
+    func closed(_ handler: ClientHandler) {
+        metrics.closedConnections.add()
+        connections[ObjectIdentifier(handler)] = nil
+        if connections.isEmpty { whenEmpty?.succeed() }
+    }
+
+    /// Whether another connection may be taken: an even share of the bound for each loop.
+    var takesConnections: Bool { !isDraining && connections.count < rules.maximumConnections }
+
+    /// Ends idle connections now and the others after their present request; succeeds when none is left.
+    func drain() -> EventLoopFuture<Void> {
+        isDraining = true
+        let promise = whenEmpty ?? loop.makePromise(of: Void.self)
+        whenEmpty = promise
+        for handler in connections.values { handler.drain() }
+        if connections.isEmpty { promise.succeed() }
+        return promise.futureResult
+    }
+
+    /// Ends what is left, and everything that belongs to the loop.
+    func stop() {
+        ticker?.cancel()
+        for handler in connections.values { handler.abandon() }
+        for pool in pools.values { pool.close() }
+        pools = [:]
+    }
+
+    // MARK: Proofs
+
+    /// Runs a proof on a verifier thread and comes back with the result. `nil` means that too many wait already.
+    func verify(_ proof: Proof) -> EventLoopFuture<Result<Authenticated, AuthenticationFailure>>? {
+        guard proofs < Self.maximumProofs else { return nil }
+        proofs += 1
+        metrics.verifications.add()
+        let promise = loop.makePromise(of: Result<Authenticated, AuthenticationFailure>.self)
+        shared.verifiers.submit { state in
+            switch state {
+            case .active: promise.succeed(proof.run())
+            case .cancelled: promise.succeed(.failure(.overloaded))
+            }
+        }
+        let future = promise.futureResult
+        future.assumeIsolated().whenComplete { _ in self.proofs -= 1 }
+        return future
+    }
+
+    // MARK: Audit
+
+    func exchangeBegan() { inFlight += 1 }
+
+    func exchangeEnded() { inFlight -= 1 }
+
+    /// Whether a record of one more request will surely find room, where the configuration asks for that.
+    var mayRecord: Bool { ring?.mayAdmit(inFlight: inFlight) ?? true }
+
+    /// The label of a policy entry as it stands in records; made once per snapshot.
+    func entryText(_ entry: PolicyEntry) -> AuditText? {
+        let key = PolicyEntryKey(engine: entry.engine, entry: entry.entry)
+        if let known = entries[key] { return known }
+        guard let label = gatekeeper.snapshot.label(of: entry) else { return nil }
+        let text = AuditText(label)
+        entries[key] = text
+        return text
+    }
+
+    private struct PolicyEntryKey: Hashable {
+        let engine: Int
+        let entry: Int32
+    }
+}
