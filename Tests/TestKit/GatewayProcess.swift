@@ -17,6 +17,7 @@ package final class GatewayProcess: Sendable {
     package let port: Int
     /// The port of the admin listener.
     package let adminPort: Int
+    private let ownsDirectory: Bool
     private let process: Mutex<Process>
 
     /// Starts a gateway and waits until it says it is ready.
@@ -26,6 +27,7 @@ package final class GatewayProcess: Sendable {
     ///   - files: further files by their path inside the directory, such as `policies/things.json`.
     package init(_ configuration: Literal, files: [String: [UInt8]] = [:], environment: [String: String] = [:]) throws {
         directory = try TemporaryDirectory.make()
+        ownsDirectory = true
         port = try Socket.freePort()
         adminPort = try Socket.freePort()
         for (path, bytes) in files { try TemporaryDirectory.write(bytes, to: directory + "/" + path) }
@@ -34,6 +36,21 @@ package final class GatewayProcess: Sendable {
         process = Mutex(
             try Self.launch(
                 ["serve", "--config", directory + "/gateway.json"], directory: directory, environment: environment))
+        try waitUntilReady()
+    }
+
+    /// Starts an ended gateway again with the same files and ports; the first one still owns the directory.
+    package init(resuming ended: GatewayProcess) throws {
+        directory = ended.directory
+        port = ended.port
+        adminPort = ended.adminPort
+        ownsDirectory = false
+        process = Mutex(
+            try Self.launch(["serve", "--config", directory + "/gateway.json"], directory: directory, environment: [:]))
+        try waitUntilReady()
+    }
+
+    private func waitUntilReady() throws {
         guard eventually(within: .seconds(30), { isReady || !isRunning }), isRunning else {
             throw Failure(description: "the gateway did not become ready:\n\(standardError)")
         }
@@ -41,7 +58,8 @@ package final class GatewayProcess: Sendable {
 
     deinit {
         kill()
-        if ProcessInfo.processInfo.environment["TOLLGATE_KEEP"] == nil { TemporaryDirectory.remove(directory) }
+        let mustKeep = ProcessInfo.processInfo.environment["TOLLGATE_KEEP"] != nil
+        if ownsDirectory, !mustKeep { TemporaryDirectory.remove(directory) }
     }
 
     /// Puts another configuration in place of the old file; SIGHUP makes the gateway read it.
@@ -234,6 +252,16 @@ package enum TemporaryDirectory {
     /// The bytes of a file.
     package static func read(_ path: String) throws -> [UInt8] {
         [UInt8](try Data(contentsOf: URL(filePath: path)))
+    }
+
+    /// The paths of all files below a directory, sorted.
+    package static func files(_ directory: String) throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: directory).sorted().map { directory + "/" + $0 }
+            .filter { path in
+                var isDirectory: ObjCBool = false
+                let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+                return exists && !isDirectory.boolValue
+            }
     }
 
     /// Removes a directory with everything in it.

@@ -19,6 +19,11 @@ package final class RawClient {
     @discardableResult
     package func send(_ bytes: [UInt8]) -> Bool { socket.send(bytes) }
 
+    /// Sends bytes from whatever thread calls it, while another reads the answers.
+    package var sender: @Sendable ([UInt8]) -> Bool {
+        { [socket] bytes in socket.send(bytes, by: .now + .seconds(120)) }
+    }
+
     /// The next final answer, interim answers (1xx other than 101) left out.
     ///
     /// - Returns: nil when the connection ended, or the deadline came, before a whole head.

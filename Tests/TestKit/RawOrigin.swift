@@ -184,6 +184,13 @@ package final class Latch: Sendable {
     /// Lets everyone through, now and later.
     package func open() { semaphore.signal() }
 
+    /// Whether it was opened.
+    package var isOpen: Bool {
+        guard semaphore.wait(timeout: .now()) == .success else { return false }
+        semaphore.signal()
+        return true
+    }
+
     /// Waits for the door to open, a minute at the most.
     package func wait() {
         if semaphore.wait(timeout: .now() + 60) == .success { semaphore.signal() }
