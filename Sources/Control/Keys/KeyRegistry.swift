@@ -38,12 +38,12 @@ package struct KeyRequest: Sendable, Hashable {
         } catch {
             throw .unusableKeys(url, "\(error)")
         }
-        let change = source.publish(keys)
-        if change == .refusedEmpty {
+        // An issuer without one usable key made a mistake; its last good keys, or none at all, are better.
+        guard !keys.isEmpty else {
             let reasons = keys.skipped.prefix(5).map(\.reason).joined(separator: "; ")
-            throw .unusableKeys(url, reasons.isEmpty ? "it holds no key" : reasons)
+            throw .unusableKeys(url, reasons.isEmpty ? "there is none" : reasons)
         }
-        return change
+        return source.publish(keys)
     }
 }
 
