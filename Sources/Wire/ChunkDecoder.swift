@@ -137,7 +137,8 @@ struct ChunkDecoder: Sendable {
         let isToken = ByteClass.token.contains(byte)
         switch state {
         case .sizeSpace:
-            return isSpace ? .sizeSpace : byte == ASCII.semicolon ? .extensionStart : nil
+            if byte == ASCII.semicolon { return .extensionStart }
+            return isSpace ? .sizeSpace : nil
         case .extensionStart:
             return isSpace ? .extensionStart : isToken ? .extensionName : nil
         case .extensionName, .extensionNameSpace:
