@@ -101,7 +101,12 @@ let package = Package(
             ["Gate", "Authentication", "Identity", "Policy", "RateLimit", "Routing", "Wire", "TestKit", nio]),
         tests("AuditTests", ["Audit", "Identity", "StrictJSON", "TestKit"]),
         tests("UpstreamTests", ["Upstream", "Wire", nio, nioPosix, nioEmbedded]),
-        tests("ProxyTests", ["Proxy", "Gate", "Upstream", "Audit", "Wire", "TestKit", nio, nioPosix, nioEmbedded]),
+        tests(
+            "ProxyTests",
+            [
+                "Proxy", "Gate", "Authentication", "Identity", "Policy", "RateLimit", "Routing", "Upstream", "Audit",
+                "Wire", "TestKit", nio, logging,
+            ]),
         tests("SettingsTests", ["Settings", "StrictJSON", "Gate", "TestKit"]),
         tests(
             "ControlTests",
