@@ -9,7 +9,7 @@ RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=
 TEST_FLAGS ?= --explicit-target-dependency-import-check error
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run test bench lint format tsan clean
+.PHONY: help install build run test interop bench lint format tsan clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -26,6 +26,9 @@ run: build ## a demo upstream and the gateway with ./gateway.json, and requests 
 test: install ## every test
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
 	$(SWIFT) test $(TEST_FLAGS)
+
+interop: build ## curl, requests, aiohttp, wrk, h2load, nginx and HAProxy around the release binary
+	Tests/interop/interop.py
 
 bench: build ## the benchmarks, side by side with HAProxy and nginx
 	Benchmarks/run.sh
