@@ -1,0 +1,87 @@
+import Testing
+
+@testable import Proxy
+
+private final class Entry: Deadlined {
+    var deadline: Int64
+    var wheelTick = Int64.max
+    var passed: [Int64] = []
+
+    init(_ deadline: Int64) {
+        self.deadline = deadline
+    }
+
+    func deadlinePassed(now: Int64) {
+        passed.append(now)
+        deadline = .max
+    }
+}
+
+@Suite struct DeadlineWheelTests {
+    private let tick = DeadlineWheel.interval
+
+    private func run(_ wheel: inout DeadlineWheel, from: Int64, to: Int64) {
+        var now = from
+        while now <= to {
+            wheel.advance(now: now)
+            now += tick
+        }
+    }
+
+    @Test func aDeadlinePassesOnceAndNotTooEarly() throws {
+        var wheel = DeadlineWheel(now: 0)
+        let entry = Entry(10 * tick)
+        wheel.note(entry)
+        run(&wheel, from: 0, to: 9 * tick)
+        #expect(entry.passed.isEmpty)
+        run(&wheel, from: 10 * tick, to: 400 * tick)
+        let time = try #require(entry.passed.first)
+        #expect(entry.passed.count == 1)
+        #expect(time >= 10 * tick && time <= 12 * tick)
+    }
+
+    @Test func aDeadlineBeyondTheHorizonIsCarriedOn() throws {
+        var wheel = DeadlineWheel(now: 0)
+        let entry = Entry(1000 * tick)
+        wheel.note(entry)
+        run(&wheel, from: 0, to: 999 * tick)
+        #expect(entry.passed.isEmpty)
+        run(&wheel, from: 1000 * tick, to: 1003 * tick)
+        #expect(entry.passed.count == 1)
+    }
+
+    @Test func movedLaterItWaitsAndMovedEarlierItDoesNot() throws {
+        var wheel = DeadlineWheel(now: 0)
+        let entry = Entry(10 * tick)
+        wheel.note(entry)
+        entry.deadline = 50 * tick
+        wheel.note(entry)
+        run(&wheel, from: 0, to: 40 * tick)
+        #expect(entry.passed.isEmpty)
+        entry.deadline = 43 * tick
+        wheel.note(entry)
+        run(&wheel, from: 41 * tick, to: 46 * tick)
+        #expect(entry.passed.count == 1)
+    }
+
+    @Test func withoutADeadlineNothingHappens() {
+        var wheel = DeadlineWheel(now: 0)
+        let entry = Entry(10 * tick)
+        wheel.note(entry)
+        entry.deadline = .max
+        run(&wheel, from: 0, to: 600 * tick)
+        #expect(entry.passed.isEmpty)
+        entry.deadline = 610 * tick
+        wheel.note(entry)
+        run(&wheel, from: 601 * tick, to: 613 * tick)
+        #expect(entry.passed.count == 1)
+    }
+
+    @Test func aLongSleepOfTheLoopLosesNobody() {
+        var wheel = DeadlineWheel(now: 0)
+        let entries = (1...300).map { Entry(Int64($0) * tick) }
+        for entry in entries { wheel.note(entry) }
+        wheel.advance(now: 1000 * tick)
+        #expect(entries.allSatisfy { $0.passed == [1000 * tick] })
+    }
+}
