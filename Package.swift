@@ -66,7 +66,7 @@ let package = Package(
         room(
             "Control",
             [
-                "Gate", "Authentication", "Settings", "Audit", "StrictJSON", nio, nioPosix, logging,
+                "Gate", "Authentication", "Identity", "Settings", "Audit", "StrictJSON", nio, nioPosix, logging,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
@@ -111,7 +111,8 @@ let package = Package(
         tests(
             "ControlTests",
             [
-                "Control", "DemoUpstream", "Authentication", "Settings", "Gate", "StrictJSON", "TestKit", nio, nioPosix,
+                "Control", "DemoUpstream", "Audit", "Authentication", "Identity", "Settings", "Gate", "StrictJSON",
+                "TestKit", nio, nioPosix,
                 logging,
             ]),
         tests("ConformanceTests", ["TestKit", "StrictJSON", nio, nioPosix, crypto]),
