@@ -111,7 +111,7 @@ let package = Package(
         tests(
             "ControlTests",
             [
-                "Control", "DemoUpstream", "Audit", "Authentication", "Identity", "Settings", "Gate", "StrictJSON",
+                "Control", "DemoUpstream", "Authentication", "Identity", "Settings", "Gate", "StrictJSON",
                 "TestKit", nio, nioPosix,
                 logging,
             ]),

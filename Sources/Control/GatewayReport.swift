@@ -1,14 +1,28 @@
-package import Audit
 package import Gate
 import Glibc
 import Identity
 
 /// Everything the gateway counts, gathered for one scrape. Sums over event loops; no label comes from a client.
 package struct GatewayReport: Sendable {
+    /// What the audit writer did so far.
+    package struct Trail: Sendable {
+        package var records: UInt64
+        package var bytes: UInt64
+        package var lost: UInt64
+        package var isHealthy: Bool
+
+        package init(records: UInt64, bytes: UInt64, lost: UInt64, isHealthy: Bool) {
+            self.records = records
+            self.bytes = bytes
+            self.lost = lost
+            self.isHealthy = isHealthy
+        }
+    }
+
     /// One per event loop.
     package var loops: [LoopMetrics]
     /// nil when no records are written.
-    package var audit: (statistics: AuditWriter.Statistics, isHealthy: Bool)?
+    package var audit: Trail?
     /// Buckets that the limiter remembers.
     package var limitedClients: Int
     /// Whether new requests are welcome.
@@ -20,7 +34,7 @@ package struct GatewayReport: Sendable {
     package var issuerKeys: [(issuer: String, count: Int?)]
 
     package init(
-        loops: [LoopMetrics], audit: (statistics: AuditWriter.Statistics, isHealthy: Bool)?, limitedClients: Int,
+        loops: [LoopMetrics], audit: Trail?, limitedClients: Int,
         isReady: Bool, reloads: (succeeded: Int, failed: Int), configuredAt: Int64,
         issuerKeys: [(issuer: String, count: Int?)]
     ) {
@@ -86,13 +100,13 @@ package struct GatewayReport: Sendable {
         guard let audit else { return [] }
         return [
             .one(
-                "tollgate_audit_records_total", "Records written.", .counter, Int64(clamping: audit.statistics.records)),
+                "tollgate_audit_records_total", "Records written.", .counter, Int64(clamping: audit.records)),
             .one(
                 "tollgate_audit_bytes_total", "Bytes of records written.", .counter,
-                Int64(clamping: audit.statistics.bytes)),
+                Int64(clamping: audit.bytes)),
             .one(
                 "tollgate_audit_lost_records_total", "Records lost for want of room; the trail says so too.", .counter,
-                Int64(clamping: audit.statistics.lost)),
+                Int64(clamping: audit.lost)),
             .one(
                 "tollgate_audit_refusals_total", "Requests refused because they could not be recorded.", .counter,
                 sum(\.auditRefusals)),

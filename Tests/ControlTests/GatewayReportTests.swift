@@ -1,4 +1,3 @@
-import Audit
 import Control
 import Gate
 import Identity
@@ -33,10 +32,9 @@ import Testing
     }
 
     @Test func theTrailIsReportedWhereThereIsOne() {
-        var statistics = AuditWriter.Statistics()
-        statistics.lost = 7
         let report = GatewayReport(
-            loops: [], audit: (statistics, false), limitedClients: 0, isReady: true, reloads: (0, 0), configuredAt: 0,
+            loops: [], audit: .init(records: 1, bytes: 2, lost: 7, isHealthy: false), limitedClients: 0, isReady: true,
+            reloads: (0, 0), configuredAt: 0,
             issuerKeys: [])
         let text = String(decoding: report.families().render(), as: UTF8.self)
         #expect(text.contains("\ntollgate_audit_lost_records_total 7\n"))
