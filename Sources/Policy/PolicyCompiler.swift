@@ -1,9 +1,9 @@
 /// Builds a ``PolicyTree`` from entries: Ditto's rule, worked out once for every resource that is named.
 ///
-/// For one permission at one resource, G is the depth of the deepest grant and R that of the deepest revoke, at the resource
-/// or above it. It is allowed if G exists and R does not or G > R: at the same depth the revoke wins. *Unrestricted* also
-/// counts revokes below the resource, which are deeper than any G. *Partial* asks whether the rule allows at the resource or
-/// at any named resource below it.
+/// For one permission at one resource, G is the depth of the deepest grant and R that of the deepest revoke, at the
+/// resource or above it. It is allowed if G exists and R does not or G > R: at the same depth the revoke wins.
+/// *Unrestricted* also counts revokes below the resource, which are deeper than any G. *Partial* asks whether the
+/// rule allows at the resource or at any named resource below it.
 struct PolicyCompiler {
     private struct Draft {
         var parent: Int

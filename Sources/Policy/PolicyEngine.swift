@@ -2,8 +2,8 @@ import Synchronization
 
 /// A policy with its imports, checked and ready to make views.
 ///
-/// A view is made once for a set of entries and shared. Making one takes a lock, but that happens when a caller is admitted
-/// for the first time, not per request.
+/// A view is made once for a set of entries and shared. Making one takes a lock, but that happens when a caller is
+/// admitted for the first time, not per request.
 package final class PolicyEngine: Sendable {
     /// Most policies one policy may import (Ditto's bound).
     package static let maximumImports = 10
@@ -20,8 +20,8 @@ package final class PolicyEngine: Sendable {
 
     /// Compiles `document`; `imports` finds an imported policy by its id.
     ///
-    /// Imports do not nest: the imports of an imported policy are not followed. A policy that cannot be found is an error,
-    /// because entries that revoke would silently be missing.
+    /// Imports do not nest: the imports of an imported policy are not followed. A policy that cannot be found is an
+    /// error, because entries that revoke would silently be missing.
     package init(
         document: PolicyDocument, resolving imports: (String) -> PolicyDocument? = { _ in nil }
     ) throws(PolicyError) {
@@ -38,9 +38,9 @@ package final class PolicyEngine: Sendable {
 
     /// The policy as a caller with `subjects` sees it at `now` (Unix seconds). O(matching entries).
     ///
-    /// An entry counts if it names one of the subjects, byte for byte, and that subject has not expired:
-    /// it expires in the very second of its `expiry`. `namespace` is that of the resource asked about, for entries limited
-    /// to namespaces. Where it is nil (not known) such an entry gives nothing but still takes away, so that not knowing
+    /// An entry counts if it names one of the subjects, byte for byte, and that subject has not expired: it expires
+    /// in the very second of its `expiry`. `namespace` is that of the resource asked about, for entries limited to
+    /// namespaces. Where it is nil (not known) such an entry gives nothing but still takes away, so that not knowing
     /// never opens anything; where it is known the entry counts fully or not at all.
     package func view(for subjects: [String], namespace: String? = nil, now: Int64) -> PolicyView {
         let matches = matches(for: subjects, namespace: namespace, now: now)

@@ -1,7 +1,7 @@
 /// A policy as one set of callers sees it: compiled, immutable, shared by all callers who match the same entries.
 package final class PolicyView: Sendable {
-    /// First Unix second at which this view may be wrong, because a subject it counts has expired: ask the engine for a new
-    /// one from then on. `Int64.max` when no matched subject expires.
+    /// First Unix second at which this view may be wrong, because a subject it counts has expired: ask the engine for
+    /// a new one from then on. `Int64.max` when no matched subject expires.
     package let validUntil: Int64
     let tree: PolicyTree
 

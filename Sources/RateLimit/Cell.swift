@@ -5,10 +5,10 @@ import Synchronization
 /// The word is the instant at which the bucket will be full again (the theoretical arrival time of GCRA), in the units
 /// of ``Pace``. A bucket at rest costs nothing and refills without a timer; a refused request does not change it.
 ///
-/// Over any history of a clock that does not go backwards the number admitted is exactly that of an ideal bucket which
-/// starts full, gains `requestsPerMinute / 60` a second up to `burst`, and gives away whole requests. Callers on several
-/// threads may bring slightly different clocks: a reading older than one already used earns nothing, so more is never
-/// admitted than the latest reading has earned.
+/// Over any history of a clock that does not go backwards the number admitted is exactly that of an ideal bucket
+/// which starts full, gains `requestsPerMinute / 60` a second up to `burst`, and gives away whole requests. Callers
+/// on several threads may bring slightly different clocks: a reading older than one already used earns nothing, so
+/// more is never admitted than the latest reading has earned.
 package final class Cell: Sendable {
     /// Marks a cell whose bucket lives on in ``successor``. No live word takes this value.
     private static let moved = Int64.min
@@ -119,7 +119,8 @@ package final class Cell: Sendable {
         word == moved ? word + 1 : word
     }
 
-    /// What is missing from the bucket with word `word`, in the units of another pace; a share of one unit counts whole.
+    /// What is missing from the bucket with word `word`, in the units of another pace; a share of one unit counts
+    /// whole.
     private static func carried(_ word: Int64, from old: Pace, to new: Pace, now: Int64) -> Int64 {
         let missing = max(word &- old.instant(now), 0)
         let product = min(missing, old.capacity).multipliedFullWidth(by: new.interval)

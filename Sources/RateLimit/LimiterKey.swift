@@ -1,8 +1,8 @@
 /// Names one bucket: a namespace (what kind of name follows) and the bytes of the name.
 ///
 /// Only a 128-bit fingerprint is kept, so that a client costs the table the same whatever its name's length. The
-/// fingerprint is two SipHashes under the random key of the process: nobody can aim for a collision, and among a million
-/// clients one happens with a probability below 2^-88.
+/// fingerprint is two SipHashes under the random key of the process: nobody can aim for a collision, and among a
+/// million clients one happens with a probability below 2^-88.
 package struct LimiterKey: Sendable, Hashable {
     let high: UInt64
     let low: UInt64

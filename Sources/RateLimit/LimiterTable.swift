@@ -3,10 +3,10 @@ import Synchronization
 /// Every client's bucket, bounded in number.
 ///
 /// A lock of one shard is held only while a key is looked up; the ``Cell`` it yields is then used without the table.
-/// A cell leaves the table only when it is full again and nobody else holds it, so a client never gets a fresh
-/// bucket while an old one is still in use or still short of requests. When the table is full and nothing can
-/// leave, newcomers of one shard and one quota share an overflow cell: they limit each other, and nobody known is pushed
-/// out by strangers.
+/// A cell leaves the table only when it is full again and nobody else holds it, so a client never gets a fresh bucket
+/// while an old one is still in use or still short of requests. When the table is full and nothing can leave,
+/// newcomers of one shard and one quota share an overflow cell: they limit each other, and nobody known is pushed out
+/// by strangers.
 package final class LimiterTable: Sendable {
     private let shards: [LimiterShard]
     private let mask: UInt64

@@ -6,8 +6,9 @@
 ///
 /// A 64-bit word then holds `2^63 / k` ticks to either side of now. The tick is the finest power of ten from 1 ns to
 /// 1 ms for which that is at least 48 years, the longest that a cell may rest and still be read rightly. It is 1 ns
-/// for every rate with `k <= 6` (1, 60, 100, 360, 500, 1000, 6000, 36 000 …), 10 ns up to `k = 60`, and so on. The clock is
-/// rounded down to the tick before use, which can hold a request back by less than one tick and never drifts.
+/// for every rate with `k <= 6` (1, 60, 100, 360, 500, 1000, 6000, 36 000 …), 10 ns up to `k = 60`, and so on. The
+/// clock is rounded down to the tick before use, which can hold a request back by less than one tick and never
+/// drifts.
 struct Pace: Sendable, Equatable {
     /// Length of a tick in ns.
     let tick: UInt32

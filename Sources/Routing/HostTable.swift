@@ -17,7 +17,8 @@ struct HostTable: Sendable {
 
     func suffix(_ name: Span<UInt8>) -> Int32? { HostTable.search(suffixes, name) }
 
-    /// Where the name stands in a Host field or authority: before the port, less one trailing dot. `[::1]` keeps its brackets.
+    /// Where the name stands in a Host field or authority: before the port, less one trailing dot. `[::1]` keeps its
+    /// brackets.
     static func name(in host: Span<UInt8>) -> Range<Int> {
         var upper = host.count
         for index in host.indices.reversed() {

@@ -5,9 +5,9 @@ struct MethodSet: Sendable, Equatable {
     /// Names in declared order, HEAD after GET; nil for every method.
     let names: [[UInt8]]?
     /// One bit for each known method of ``names``, by raw value.
-    private let known: UInt16
+    let known: UInt16
     /// Those of ``names`` that ``Method`` does not know.
-    private let others: [[UInt8]]
+    let others: [[UInt8]]
 
     init(_ rule: RouteRule) throws(RoutingError) {
         guard let methods = rule.methods else {
@@ -40,8 +40,8 @@ struct MethodSet: Sendable, Equatable {
         self.others = others
     }
 
-    func contains(_ method: Method, _ bytes: Span<UInt8>) -> Bool {
-        guard names != nil, method == .other else { return known >> UInt16(method.rawValue) & 1 == 1 }
+    /// Whether a method that ``Method`` does not know is among ``others``.
+    func containsOther(_ bytes: Span<UInt8>) -> Bool {
         for name in others where compare(name.span, bytes) == 0 { return true }
         return false
     }

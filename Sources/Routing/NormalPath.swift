@@ -2,9 +2,10 @@ package import NIOCore
 
 /// The one decoded path that routing, policy and upstream share.
 ///
-/// A path is percent-decoded once, dot segments are resolved and empty segments dropped (RFC 3986 §6.2.2), and whatever
-/// two readers could take apart differently is refused: see ``PathDefect``. A trailing slash is kept for the upstream but is
-/// no segment. Storage is reused from one request to the next, so that assigning allocates nothing in steady state.
+/// A path is percent-decoded once, dot segments are resolved and empty segments dropped (RFC 3986 §6.2.2), and
+/// whatever two readers could take apart differently is refused: see ``PathDefect``. A trailing slash is kept for the
+/// upstream but is no segment. Storage is reused from one request to the next, so that assigning allocates nothing in
+/// steady state.
 package struct NormalPath: Sendable {
     /// Longest raw path accepted, in bytes.
     package static let maximumBytes = 65_535
@@ -18,8 +19,8 @@ package struct NormalPath: Sendable {
         package var range: Range<Int> { Int(lower)..<Int(upper) }
     }
 
-    /// The decoded canonical path: `/` before every segment, and one at the end where the client wrote one. Begins with a
-    /// slash; `/` alone is the root. A segment's own bytes never hold a slash, NUL or control character.
+    /// The decoded canonical path: `/` before every segment, and one at the end where the client wrote one. Begins
+    /// with a slash; `/` alone is the root. A segment's own bytes never hold a slash, NUL or control character.
     package private(set) var bytes: [UInt8] = [UInt8(ascii: "/")]
     /// The segments in order.
     package private(set) var segments: [Segment] = []
@@ -57,8 +58,9 @@ package struct NormalPath: Sendable {
         return nil
     }
 
-    /// Appends the path in canonical percent-encoding: capital digits, and nothing encoded that RFC 3986 §3.3 lets stand, save
-    /// `;`, which is always encoded. A server that reads parameters after `;` would see another path than the one decided on.
+    /// Appends the path in canonical percent-encoding: capital digits, and nothing encoded that RFC 3986 §3.3 lets
+    /// stand, save `;`, which is always encoded. A server that reads parameters after `;` would see another path than
+    /// the one decided on.
     package func appendEncoded(to out: inout ByteBuffer) {
         if isPlain { out.writeBytes(bytes) } else { appendEncoded(bytes.startIndex..<bytes.endIndex, to: &out) }
     }

@@ -1,3 +1,5 @@
+import Wire
+
 /// Patterns as a tree of segments in flat arrays; edges are sorted by the bytes of their segment.
 struct PathTrie: Sendable {
     struct Node: Sendable {
@@ -17,16 +19,19 @@ struct PathTrie: Sendable {
         var node: Int32
     }
 
+    /// A route at a terminal. Holds no reference, so that matching touches no count that other loops touch too.
     struct Choice: Sendable {
-        var rule: Int
-        var methods: MethodSet
+        var rule: Int32
+        /// Known methods the route takes: ``MethodSet/known``.
+        var known: UInt16
+        /// Whether the route takes methods that are no ``Method``; then they stand in ``PathTrie/methods``.
+        var hasOthers: Bool
     }
 
-    /// The routes that share one host and one pattern.
+    /// The routes that share one host and one pattern: a run of ``PathTrie/choices``, in declared order.
     struct Terminal: Sendable {
-        var choices: [Choice] = []
-        /// Value of the Allow field.
-        var allow: [UInt8] = []
+        var firstChoice: Int32
+        var choiceCount: Int32
     }
 
     struct Found {
@@ -38,6 +43,24 @@ struct PathTrie: Sendable {
     let edges: [Edge]
     let text: [UInt8]
     let terminals: [Terminal]
+    let choices: [Choice]
+    /// The methods of each choice.
+    let methods: [MethodSet]
+    /// The value of the Allow field of each terminal.
+    let allows: [[UInt8]]
+
+    /// The rule at `terminal` that takes the method, or nil.
+    func rule(at terminal: Int32, _ method: Method, _ methodBytes: Span<UInt8>) -> Int? {
+        let first = Int(terminals[Int(terminal)].firstChoice)
+        for index in first..<first + Int(terminals[Int(terminal)].choiceCount) {
+            let choice = choices[index]
+            if choice.known >> UInt16(method.rawValue) & 1 == 1 { return Int(choice.rule) }
+            if method == .other, choice.hasOthers, methods[index].containsOther(methodBytes) {
+                return Int(choice.rule)
+            }
+        }
+        return nil
+    }
 
     /// The most specific pattern for `path` below `root`. Visits each node at most once.
     func find(_ root: Int32, _ path: NormalPath) -> Found? {
@@ -91,7 +114,8 @@ struct PathTrieBuilder {
 
     private struct Named {
         var name: String
-        var choice: PathTrie.Choice
+        var rule: Int
+        var methods: MethodSet
     }
 
     private var drafts: [Draft] = []
@@ -126,12 +150,12 @@ struct PathTrieBuilder {
             }
         }
         let terminal = terminal(at: node, isRest: pattern.hasRest)
-        for earlier in terminals[terminal] where earlier.choice.methods.covers(methods) {
+        for earlier in terminals[terminal] where earlier.methods.covers(methods) {
             // A rule that names one host twice is its own duplicate, and harmless.
-            if earlier.choice.rule == rule { return }
+            if earlier.rule == rule { return }
             throw .unreachable(route: name, behind: earlier.name)
         }
-        terminals[terminal].append(Named(name: name, choice: PathTrie.Choice(rule: rule, methods: methods)))
+        terminals[terminal].append(Named(name: name, rule: rule, methods: methods))
     }
 
     private mutating func terminal(at node: Int, isRest: Bool) -> Int {
@@ -158,16 +182,24 @@ struct PathTrieBuilder {
             }
             nodes.append(node)
         }
-        let finished = terminals.map { named in
-            PathTrie.Terminal(choices: named.map(\.choice), allow: PathTrieBuilder.allow(named))
+        var finished: [PathTrie.Terminal] = []
+        var choices: [PathTrie.Choice] = []
+        for named in terminals {
+            finished.append(PathTrie.Terminal(firstChoice: Int32(choices.count), choiceCount: Int32(named.count)))
+            choices += named.map { each in
+                PathTrie.Choice(
+                    rule: Int32(each.rule), known: each.methods.known, hasOthers: !each.methods.others.isEmpty)
+            }
         }
-        return PathTrie(nodes: nodes, edges: edges, text: text, terminals: finished)
+        return PathTrie(
+            nodes: nodes, edges: edges, text: text, terminals: finished, choices: choices,
+            methods: terminals.flatMap { $0.map(\.methods) }, allows: terminals.map(PathTrieBuilder.allow))
     }
 
     private static func allow(_ named: [Named]) -> [UInt8] {
         var names: [[UInt8]] = []
         for each in named {
-            for name in each.choice.methods.names ?? [] where !names.contains(name) { names.append(name) }
+            for name in each.methods.names ?? [] where !names.contains(name) { names.append(name) }
         }
         return Array(names.joined(separator: Array(", ".utf8)))
     }

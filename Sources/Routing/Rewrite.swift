@@ -48,7 +48,8 @@ package struct Rewrite: Sendable, Equatable {
         Rewrite(plan: .template(try CaptureTemplate(path: text, for: pattern)))
     }
 
-    /// Appends the path for the upstream in canonical percent-encoding; never empty. A trailing slash of the client's is kept.
+    /// Appends the path for the upstream in canonical percent-encoding; never empty. A trailing slash of the client's
+    /// is kept.
     ///
     /// `restStart` is that of the match. No allocation beyond what `out` needs to grow.
     package func append(path: NormalPath, restStart: Int, to out: inout ByteBuffer) {

@@ -1,4 +1,5 @@
-/// The path of a route, taken apart: `/exact`, `/x/{id}`, `/x/*` for exactly one segment, `/x/**` for any number of them.
+/// The path of a route, taken apart: `/exact`, `/x/{id}`, `/x/*` for exactly one segment, `/x/**` for any number of
+/// them.
 ///
 /// Written decoded and compared byte by byte with decoded segments. A trailing slash means nothing.
 package struct RoutePattern: Sendable, Equatable {

@@ -2,10 +2,11 @@ package import Wire
 
 /// Routes, compiled for matching without allocation.
 ///
-/// The more specific wins, decided segment by segment from the left: literal, then `{name}` or `*`, then `**`. A host of its own wins over
-/// `*.suffix`, a longer suffix over a shorter, any of them over routes for every host. Only among routes with the same host and
-/// pattern does the method choose, in declared order: a method that the most specific path does not take is refused
-/// and never falls through to a more general route, which might guard the same path less well.
+/// The more specific wins, decided segment by segment from the left: literal, then `{name}` or `*`, then `**`. A host
+/// of its own wins over `*.suffix`, a longer suffix over a shorter, any of them over routes for every host. Only
+/// among routes with the same host and pattern does the method choose, in declared order: a method that the most
+/// specific path does not take is refused and never falls through to a more general route, which might guard the same
+/// path less well.
 package struct RouteTable: Sendable {
     private let trie: PathTrie
     private let hosts: HostTable
@@ -28,9 +29,9 @@ package struct RouteTable: Sendable {
         self.hosts = hosts.build()
     }
 
-    /// The route for a request. `methodBytes` is the method as sent, looked at only where `method` is `.other`; `host` is the
-    /// Host field or authority, compared without case, port and trailing dot. O(nodes of the table) at worst, no
-    /// allocation.
+    /// The route for a request. `methodBytes` is the method as sent, looked at only where `method` is `.other`;
+    /// `host` is the Host field or authority, compared without case, port and trailing dot. O(nodes of the table) at
+    /// worst, no allocation.
     package func match(
         method: Method, methodBytes: Span<UInt8>, host: Span<UInt8>, path: NormalPath
     ) -> RouteMatch {
@@ -59,10 +60,9 @@ package struct RouteTable: Sendable {
         _ root: Int32, _ method: Method, _ methodBytes: Span<UInt8>, _ path: NormalPath
     ) -> RouteMatch? {
         guard let found = trie.find(root, path) else { return nil }
-        let terminal = trie.terminals[Int(found.terminal)]
-        for choice in terminal.choices where choice.methods.contains(method, methodBytes) {
-            return .route(index: choice.rule, restStart: found.restStart)
+        if let rule = trie.rule(at: found.terminal, method, methodBytes) {
+            return .route(index: rule, restStart: found.restStart)
         }
-        return .methodNotAllowed(allow: terminal.allow)
+        return .methodNotAllowed(allow: trie.allows[Int(found.terminal)])
     }
 }

@@ -26,7 +26,7 @@ package enum RoutingError: Error, Sendable, Equatable, CustomStringConvertible {
             "path \(pattern): \(segment) is not {name}; a capture is a whole segment, its name letters, digits, _ and -"
         case .duplicateCapture(let pattern, let name): "path \(pattern) captures {\(name)} twice; rename one"
         case .forbiddenCharacter(let pattern, let segment):
-            "path \(pattern): segment \(segment) holds a character no path can match; write it decoded, without \\ * % ? #"
+            "path \(pattern): segment \(segment) holds what no path can match; write it decoded, without \\ * % ? #"
         case .patternTooDeep(let pattern):
             "path \(pattern) has more than \(RoutePattern.maximumDepth) segments; end it earlier with /**"
         case .badHost(let route, let host):
