@@ -14,7 +14,7 @@ package enum HealthProbe {
         let target = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
         let group = MultiThreadedEventLoopGroup.singleton
         let answer = group.next().makePromise(of: Int.self)
-        let channel = try await ClientBootstrap(group: group)
+        let bootstrap = ClientBootstrap(group: group)
             .connectTimeout(TimeAmount(timeout))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -23,7 +23,14 @@ package enum HealthProbe {
                     try pipeline.addHandler(StatusHandler(answer))
                 }
             }
-            .connect(host: target, port: port).get()
+        let channel: any Channel
+        do {
+            channel = try await bootstrap.connect(host: target, port: port).get()
+        } catch {
+            // A promise has to be kept, also where nobody waits for it any more.
+            answer.fail(error)
+            throw error
+        }
         let deadline = channel.eventLoop.scheduleTask(in: TimeAmount(timeout)) {
             answer.fail(ChannelError.connectTimeout(TimeAmount(timeout)))
         }
