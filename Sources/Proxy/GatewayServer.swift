@@ -118,7 +118,8 @@ package final class GatewayServer: Sendable {
         return ports
     }
 
-    private func bind(_ listener: ListenerAddress, port: Int, worker: NIOLoopBound<Worker>) async throws -> any Channel {
+    private func bind(_ listener: ListenerAddress, port: Int, worker: NIOLoopBound<Worker>) async throws -> any Channel
+    {
         let bootstrap = ServerBootstrap(group: worker.eventLoop, childGroup: worker.eventLoop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)

@@ -41,7 +41,8 @@ private struct Keeper {
         let routes = try [
             Route(
                 name: "things", upstream: "u", accepts: .all,
-                policy: RoutePolicy(engine: 0, resource: CaptureTemplate(resource: "thing:/{rest}", for: rules[0].path))),
+                policy: RoutePolicy(engine: 0, resource: CaptureTemplate(resource: "thing:/{rest}", for: rules[0].path))
+            ),
             Route(name: "public", upstream: "u", accepts: []),
             Route(
                 name: "rewritten", upstream: "u", accepts: [],

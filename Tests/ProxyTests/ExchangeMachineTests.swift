@@ -1,0 +1,312 @@
+import Gate
+import Identity
+import NIOCore
+import Testing
+import Wire
+
+@testable import Proxy
+
+/// Plays the shell: admits every request, and collects what goes where.
+private struct Shell {
+    var machine = ExchangeMachine(limits: HeadLimits())
+    var toUpstream = ByteBuffer()
+    var toClient = ByteBuffer()
+    var heads = 0
+    var refusals: [Refusal] = []
+    var retries = 0
+    var isClosed = false
+    var isAborted = false
+    var isLingering = false
+    let fields = AnswerFields(
+        decision: DecisionID(high: 1, low: 2), limit: nil, limitName: "default".utf8, sendsLegacyFields: false)
+
+    mutating func client(_ text: String, admits: Bool = true) {
+        perform(machine.received(ByteBuffer(string: text)), admits: admits)
+    }
+
+    mutating func perform(_ action: ExchangeMachine.ClientAction, admits: Bool = true) {
+        switch action {
+        case .wait: break
+        case .decide:
+            heads += 1
+            guard admits else { return refuse(.forbidden) }
+            if let refusal = machine.admit(maximumBodyBytes: 1000) { return refuse(refusal) }
+            machine.upstreamReady()
+            toUpstream.writeString("<head>")
+            perform(machine.advance())
+        case .refuse(let refusal): refuse(refusal)
+        case .sendUpstream(var bytes): toUpstream.writeBuffer(&bytes)
+        case .abort: isAborted = true
+        case .close: isClosed = true
+        }
+    }
+
+    mutating func refuse(_ refusal: Refusal) {
+        refusals.append(refusal)
+        let kept = machine.refuse(mustClose: refusal.answer.mustClose)
+        perform(machine.refusalSent(kept: kept))
+    }
+
+    mutating func perform(_ action: ExchangeMachine.NextAction) {
+        switch action {
+        case .advance: perform(machine.advance())
+        case .linger: isLingering = true
+        case .close: isClosed = true
+        }
+    }
+
+    mutating func origin(_ text: String) {
+        var out = ByteBuffer()
+        perform(machine.answerReceived(ByteBuffer(string: text), fields: fields, into: &out), &out)
+    }
+
+    mutating func originCloses() {
+        var out = ByteBuffer()
+        perform(machine.upstreamEnded(into: &out), &out)
+    }
+
+    private mutating func perform(_ action: ExchangeMachine.AnswerAction, _ out: inout ByteBuffer) {
+        switch action {
+        case .wait: break
+        case .send(let tail):
+            toClient.writeBuffer(&out)
+            if let tail { toClient.writeBytes(tail.readableBytesSpan) }
+        case .finish(let tail):
+            toClient.writeBuffer(&out)
+            if let tail { toClient.writeBytes(tail.readableBytesSpan) }
+            perform(machine.exchangeFinished())
+        case .retry:
+            retries += 1
+            machine.retrying()
+            machine.upstreamReady()
+        case .refuse(let refusal): refuse(refusal)
+        case .abort: isAborted = true
+        }
+    }
+
+    var sentToUpstream: String { String(buffer: toUpstream) }
+    var sentToClient: String { String(buffer: toClient) }
+}
+
+private let get = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+@Suite struct ExchangeMachineTests {
+    @Test func aRequestIsAnsweredAndTheConnectionKept() {
+        var shell = Shell()
+        shell.client(get)
+        #expect(shell.sentToUpstream == "<head>")
+        shell.origin(ok)
+        #expect(shell.sentToClient.hasSuffix("\r\n\r\nhello"))
+        #expect(shell.machine.isUpstreamReusable == false, "there is no answer any more")
+        #expect(shell.machine.isIdle)
+        shell.client(get)
+        #expect(shell.heads == 2)
+    }
+
+    @Test func aRequestFedByteByByteIsDecidedOnce() {
+        var shell = Shell()
+        for byte in "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" { shell.client(String(byte)) }
+        #expect(shell.heads == 1)
+        #expect(shell.sentToUpstream == "<head>hello")
+        for byte in ok { shell.origin(String(byte)) }
+        #expect(shell.sentToClient.hasSuffix("\r\n\r\nhello"))
+        #expect(shell.machine.isIdle)
+    }
+
+    @Test func pipelinedRequestsWaitForTheirTurn() {
+        var shell = Shell()
+        shell.client(get + get + "GET /b")
+        #expect(shell.heads == 1)
+        shell.origin(ok)
+        #expect(shell.heads == 2)
+        shell.origin(ok)
+        #expect(shell.heads == 2)
+        #expect(!shell.machine.isIdle)
+        shell.client(" HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(shell.heads == 3)
+    }
+
+    @Test func chunksAreFramedAnewForTheUpstream() {
+        var shell = Shell()
+        shell.client("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhe")
+        shell.client("llo\r\n0\r\nX-Trailer: 1\r\n\r\n")
+        #expect(shell.sentToUpstream == "<head>2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n")
+    }
+
+    @Test func aBrokenBodyIsRefusedBeforeAndCutAfterTheAnswerBegan() {
+        let head = "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        var before = Shell()
+        before.client(head + "zz\r\n")
+        #expect(before.refusals.map(\.answer.status) == [400])
+        #expect(before.isLingering)
+        var after = Shell()
+        after.client(head + "1\r\nx\r\n")
+        after.origin("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
+        after.client("zz\r\n")
+        #expect(after.isAborted)
+    }
+
+    @Test func tooLongABodyIsRefusedByItsLengthOrByItsBytes() {
+        var length = Shell()
+        length.client("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n")
+        #expect(length.refusals.map(\.answer.status) == [413])
+        var chunked = Shell()
+        chunked.client("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n")
+        #expect(chunked.refusals.map(\.answer.status) == [413])
+    }
+
+    @Test func theBodyOfARefusedRequestIsNeverTakenForARequest() {
+        let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+        let head = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: \(smuggled.utf8.count)\r\n"
+        var kept = Shell()
+        kept.client(head + "\r\n" + smuggled + get, admits: false)
+        #expect(kept.heads == 2)
+        #expect(kept.refusals.count == 1)
+        var expecting = Shell()
+        expecting.client(head + "Expect: 100-continue\r\n\r\n" + smuggled, admits: false)
+        #expect(expecting.heads == 1)
+        #expect(expecting.isLingering)
+        var late = Shell()
+        late.client(head + "\r\n", admits: false)
+        late.client(smuggled)
+        #expect(late.heads == 1)
+        #expect(late.machine.isIdle)
+    }
+
+    @Test func interimAnswersArePassedOnAndBounded() {
+        var shell = Shell()
+        shell.client(get)
+        shell.origin("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nX-Request-Id: theirs\r\n\r\n" + ok)
+        #expect(shell.sentToClient.hasPrefix("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n"))
+        var flood = Shell()
+        flood.client(get)
+        flood.origin(String(repeating: "HTTP/1.1 103 Early Hints\r\n\r\n", count: 20))
+        #expect(flood.refusals.map(\.answer.status) == [502])
+        var old = Shell()
+        old.client("GET /a HTTP/1.0\r\nHost: a\r\n\r\n")
+        old.origin("HTTP/1.1 103 Early Hints\r\n\r\n" + ok)
+        #expect(old.sentToClient.hasPrefix("HTTP/1.1 200 OK\r\n"))
+    }
+
+    @Test func anUnaskedSwitchOfProtocolsIsNoTunnel() {
+        var shell = Shell()
+        shell.client(get)
+        shell.origin("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nraw")
+        #expect(shell.refusals.map(\.answer.status) == [502])
+    }
+
+    @Test func aCloseDelimitedAnswerBecomesChunksAndEndsWithTheConnection() {
+        var shell = Shell()
+        shell.client(get)
+        shell.origin("HTTP/1.1 200 OK\r\n\r\nhel")
+        shell.origin("lo")
+        shell.originCloses()
+        #expect(shell.sentToClient.contains("transfer-encoding: chunked\r\n"))
+        #expect(shell.sentToClient.hasSuffix("\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"))
+        #expect(shell.machine.isIdle)
+    }
+
+    @Test func anOldClientGetsRawBytesAndTheEndOfTheConnection() {
+        var shell = Shell()
+        shell.client("GET /a HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")
+        shell.origin("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+        #expect(shell.sentToClient.contains("connection: close\r\n"))
+        #expect(shell.sentToClient.hasSuffix("\r\n\r\nhello"))
+        #expect(shell.isLingering)
+    }
+
+    @Test func aTruncatedAnswerIsCutAndNeverCompleted() {
+        var shell = Shell()
+        shell.client(get)
+        shell.origin("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello")
+        shell.originCloses()
+        #expect(shell.isAborted)
+        var chunked = Shell()
+        chunked.client(get)
+        chunked.origin("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel")
+        chunked.originCloses()
+        #expect(chunked.isAborted)
+        #expect(!chunked.sentToClient.hasSuffix("0\r\n\r\n"))
+    }
+
+    @Test func onlyWhatCanBeRepeatedIsRepeated() {
+        var shell = Shell()
+        shell.client(get)
+        shell.originCloses()
+        #expect(shell.retries == 1)
+        shell.originCloses()
+        #expect(shell.retries == 2)
+        shell.originCloses()
+        #expect(shell.refusals.map(\.answer.status) == [502])
+        var post = Shell()
+        post.client("POST /a HTTP/1.1\r\nHost: a\r\n\r\n")
+        post.originCloses()
+        #expect(post.retries == 0)
+        var started = Shell()
+        started.client(get)
+        started.origin("HTTP/1.1 2")
+        started.originCloses()
+        #expect(started.retries == 0)
+        #expect(started.refusals.map(\.answer.status) == [502])
+    }
+
+    @Test func bytesBehindAnAnswerSpoilTheConnectionToTheUpstream() {
+        var machine = ExchangeMachine(limits: HeadLimits())
+        _ = machine.received(ByteBuffer(string: get))
+        #expect(machine.admit(maximumBodyBytes: nil)?.answer.status == nil)
+        machine.upstreamReady()
+        var out = ByteBuffer()
+        let fields = Shell().fields
+        _ = machine.answerReceived(ByteBuffer(string: ok), fields: fields, into: &out)
+        #expect(machine.isUpstreamReusable)
+        var poisoned = ExchangeMachine(limits: HeadLimits())
+        _ = poisoned.received(ByteBuffer(string: get))
+        #expect(poisoned.admit(maximumBodyBytes: nil)?.answer.status == nil)
+        poisoned.upstreamReady()
+        _ = poisoned.answerReceived(ByteBuffer(string: ok + ok), fields: fields, into: &out)
+        #expect(!poisoned.isUpstreamReusable)
+    }
+
+    @Test func aClientThatFinishedSendingIsStillAnswered() {
+        var shell = Shell()
+        shell.client(get)
+        shell.perform(shell.machine.receivedEOF())
+        #expect(!shell.isClosed)
+        shell.origin(ok)
+        #expect(shell.sentToClient.hasSuffix("hello"))
+        #expect(shell.isClosed)
+    }
+
+    @Test func aBodyCutShortIsNotTakenForWhole() {
+        var shell = Shell()
+        shell.client("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhello")
+        shell.perform(shell.machine.receivedEOF())
+        #expect(shell.refusals.map(\.answer.status) == [400])
+    }
+
+    @Test func drainingTellsTheClientToGo() {
+        var shell = Shell()
+        shell.client(get)
+        shell.machine.drain()
+        shell.origin(ok)
+        #expect(shell.sentToClient.contains("connection: close\r\n"))
+        #expect(shell.isLingering)
+    }
+
+    @Test func answersToHEADHaveALengthAndNoBody() {
+        var shell = Shell()
+        shell.client("HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n")
+        shell.origin("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+        #expect(shell.sentToClient.contains("Content-Length: 5\r\n"))
+        #expect(shell.machine.isIdle)
+    }
+
+    @Test func aClientFarAheadOfItsTurnIsNotRead() {
+        var shell = Shell()
+        shell.client(get)
+        #expect(shell.machine.wantsClientBytes)
+        shell.client(String(repeating: "x", count: ExchangeMachine.maximumAhead))
+        #expect(!shell.machine.wantsClientBytes)
+    }
+}
