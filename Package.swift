@@ -107,7 +107,12 @@ let package = Package(
                 "Proxy", "Gate", "Authentication", "Identity", "Policy", "RateLimit", "Routing", "Upstream", "Audit",
                 "Wire", "TestKit", nio, logging,
             ]),
-        tests("SettingsTests", ["Settings", "StrictJSON", "Gate", "TestKit"]),
+        tests(
+            "SettingsTests",
+            [
+                "Settings", "StrictJSON", "Gate", "Authentication", "Identity", "Policy", "Routing", "RateLimit",
+                "Upstream", "Audit", "Wire", "TestKit", crypto,
+            ]),
         tests(
             "ControlTests",
             [

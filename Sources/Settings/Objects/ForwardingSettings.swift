@@ -1,0 +1,33 @@
+import StrictJSON
+
+/// What proxies in front may tell, and what upstreams are told.
+package struct ForwardingSettings: Sendable {
+    /// Peers whose Forwarded and X-Forwarded-* fields are believed.
+    package var trustedProxies: [AddressRange] = []
+    /// Whether upstreams get Forwarded and X-Forwarded-* fields.
+    package var setForwarded = true
+
+    static let shape = Shape<ForwardingSettings>(
+        "Forwarding", "What proxies in front may tell, and what upstreams are told.", prototype: ForwardingSettings(),
+        [
+            Field(
+                "trustedProxies", \.trustedProxies, .list(.addressRange),
+                "Addresses (CIDR) whose Forwarded and X-Forwarded-* fields are believed; from all others they are"
+                    + " removed."),
+            Field(
+                "setForwarded", \.setForwarded, .bool,
+                "Tell upstreams the client in Forwarded (RFC 7239) and X-Forwarded-For, -Host and -Proto."),
+        ],
+        check: { forwarding, json, reading in
+            guard let index = forwarding.trustedProxies.firstIndex(where: { $0.prefixLength == 0 }),
+                let list = json.member("trustedProxies"), let elements = list.array, elements.indices.contains(index)
+            else { return }
+            reading.at(.member("trustedProxies")) { reading in
+                reading.at(.index(index)) {
+                    $0.warning(
+                        "every address is trusted, so that any client can pretend to come from any other",
+                        at: elements[index])
+                }
+            }
+        })
+}

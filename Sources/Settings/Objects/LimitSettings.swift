@@ -1,0 +1,65 @@
+import StrictJSON
+
+/// Bounds that protect the gateway from its clients.
+package struct LimitSettings: Sendable {
+    /// Bytes of a request head, request line and final line break included.
+    package var maximumHeadBytes = 32 << 10
+    package var maximumTargetBytes = 8 << 10
+    package var maximumFields = 100
+    /// Bytes of one field line.
+    package var maximumFieldBytes = 16 << 10
+    /// Bytes of a request body; nil for any number.
+    package var maximumBodyBytes: Int?
+    /// From the first byte of a head to its last.
+    package var headerTimeout = Duration.seconds(10)
+    /// Between two reads of a body.
+    package var bodyTimeout = Duration.seconds(30)
+    /// Between two requests of a connection.
+    package var idleTimeout = Duration.seconds(75)
+    package var maximumConnections = 20_000
+    package var maximumPipelined = 64
+    /// How long requests in flight may take to end after the signal to stop.
+    package var drainTimeout = Duration.seconds(30)
+
+    static let shape = Shape<LimitSettings>(
+        "Limits", "Bounds that protect the gateway from its clients.", prototype: LimitSettings(),
+        [
+            Field(
+                "maximumHeadBytes", \.maximumHeadBytes, .size(1024...(1 << 20)),
+                "The longest request head; longer ones are answered 431."),
+            Field(
+                "maximumTargetBytes", \.maximumTargetBytes, .size(64...(1 << 20)),
+                "The longest request target; longer ones are answered 414."),
+            Field("maximumFields", \.maximumFields, .integer(8...10_000), "The most header fields of a request."),
+            Field(
+                "maximumFieldBytes", \.maximumFieldBytes, .size(256...(1 << 20)),
+                "The longest header field; longer ones are answered 431."),
+            Field(
+                "maximumBodyBytes", \.maximumBodyBytes, .optional(.size(0...(1 << 50))),
+                "The longest request body, answered 413 beyond; null for any length. A route may say otherwise."),
+            Field(
+                "headerTimeout", \.headerTimeout, .duration(.milliseconds(100)...(.seconds(3_600))),
+                "How long a request head may take from its first byte to its last; then 408."),
+            Field(
+                "bodyTimeout", \.bodyTimeout, .duration(.milliseconds(100)...(.seconds(3_600))),
+                "How long a request body may pause; then 408."),
+            Field(
+                "idleTimeout", \.idleTimeout, .duration(.milliseconds(100)...(.seconds(86_400))),
+                "How long a connection may wait for its next request."),
+            Field(
+                "maximumConnections", \.maximumConnections, .integer(1...10_000_000),
+                "Client connections at one time; beyond it new ones wait in the system's queue."),
+            Field(
+                "maximumPipelined", \.maximumPipelined, .integer(1...10_000),
+                "Requests a client may send ahead on one connection."),
+            Field(
+                "drainTimeout", \.drainTimeout, .duration(.zero...(.seconds(86_400))),
+                "How long requests in flight may take to end after SIGTERM."),
+        ],
+        check: { limits, json, reading in
+            guard limits.maximumTargetBytes >= limits.maximumHeadBytes else { return }
+            reading.error(
+                "maximumTargetBytes (\(Size.text(limits.maximumTargetBytes))) has to be less than maximumHeadBytes"
+                    + " (\(Size.text(limits.maximumHeadBytes))), which it is part of", at: json)
+        })
+}

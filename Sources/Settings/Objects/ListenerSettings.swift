@@ -1,0 +1,62 @@
+import StrictJSON
+
+/// One place where clients connect.
+package struct ListenerSettings: Sendable {
+    /// Unique among the listeners.
+    package var name = "public"
+    package var address = HostAndPort(host: "127.0.0.1", port: 8080)
+
+    static let shape = Shape<ListenerSettings>(
+        "Listener", "A place where clients connect with HTTP/1.1.", prototype: ListenerSettings(),
+        [
+            Field("name", \.name, .name, "Its name in logs; unique."),
+            Field(
+                "address", \.address, .address,
+                "IP address or host name and port; IPv6 in brackets; port 0 lets the system choose."),
+        ])
+}
+
+/// Where operators connect.
+package struct AdminSettings: Sendable {
+    package var enabled = true
+    package var address = HostAndPort(host: "127.0.0.1", port: 9090)
+
+    static let shape = Shape<AdminSettings>(
+        "Admin", "The listener for operators: /health/live, /health/ready, /metrics.", prototype: AdminSettings(),
+        [
+            Field("enabled", \.enabled, .bool, "Whether there is one."),
+            Field("address", \.address, .address, "Keep it on loopback: it asks nobody who they are."),
+        ],
+        check: { admin, json, reading in
+            guard admin.enabled, !admin.address.isLoopback, let address = json.member("address") else { return }
+            reading.at(.member("address")) {
+                $0.warning(
+                    "\(admin.address) may be reached from other machines and asks nobody who they are;"
+                        + " bind it to 127.0.0.1 unless the network keeps strangers away", at: address)
+            }
+        })
+}
+
+/// What the gateway says about itself.
+package struct LoggingSettings: Sendable {
+    /// From chatty to silent.
+    package enum Level: String, Sendable, CaseIterable {
+        case trace, debug, info, notice, warning, error, critical
+    }
+
+    /// How a line looks.
+    package enum Format: String, Sendable, CaseIterable {
+        case text, json
+    }
+
+    package var level = Level.info
+    package var format = Format.text
+
+    static let shape = Shape<LoggingSettings>(
+        "Logging", "Lines on standard error about the gateway itself; requests go to the audit trail.",
+        prototype: LoggingSettings(),
+        [
+            Field("level", \.level, .choice(), "The least severe level that is written."),
+            Field("format", \.format, .choice(), "Text for people or one JSON object a line."),
+        ])
+}

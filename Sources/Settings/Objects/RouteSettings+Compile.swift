@@ -1,0 +1,75 @@
+package import Routing
+import StrictJSON
+
+extension RouteSettings {
+    /// The rule by which requests are matched.
+    package func rule() throws(RoutingError) -> RouteRule {
+        RouteRule(name: name, hosts: match.hosts, path: try RoutePattern(match.path), methods: match.methods)
+    }
+
+    /// The path that the upstream sees.
+    package func compiledRewrite(of pattern: RoutePattern) throws(RoutingError) -> Rewrite {
+        guard let rewrite else { return .none }
+        if let prefix = rewrite.stripPrefix { return try .stripPrefix(prefix, of: pattern) }
+        if let prefix = rewrite.replacePrefix, let with = rewrite.with {
+            return try .replacePrefix(prefix, with: with, of: pattern)
+        }
+        if let path = rewrite.path { return try .template(path, of: pattern) }
+        return .none
+    }
+
+    /// What one route can be blamed for by itself.
+    func check(_ json: JSON, _ reading: inout Reading) {
+        guard !match.path.isEmpty else { return }
+        let pattern: RoutePattern
+        do throws(RoutingError) {
+            pattern = try RoutePattern(match.path)
+            _ = try RouteTable([RouteRule(name: name, hosts: match.hosts, path: pattern, methods: match.methods)])
+        } catch {
+            reading.error(error.description, below: ["match", error.blamedMember], of: json)
+            return
+        }
+        do throws(RoutingError) {
+            _ = try compiledRewrite(of: pattern)
+        } catch {
+            reading.error(error.description, below: ["rewrite"], of: json)
+        }
+        guard let policy, !policy.resource.isEmpty else { return }
+        do throws(RoutingError) {
+            _ = try CaptureTemplate(resource: policy.resource, for: pattern)
+        } catch {
+            var hint = ""
+            if case .unknownCapture(_, let name, let known) = error, let near = nearestName(to: name, among: known) {
+                hint = "; did you mean {\(near)}?"
+            }
+            reading.error(error.description + hint, below: ["policy", "resource"], of: json)
+        }
+    }
+}
+
+extension RoutingError {
+    /// The member of `match` that an error is about.
+    fileprivate var blamedMember: String {
+        switch self {
+        case .patternNotAbsolute, .emptySegment, .dotSegment, .restNotLast, .badCapture, .duplicateCapture,
+            .forbiddenCharacter, .patternTooDeep, .prefixNotOfPattern, .unknownCapture, .noResourceType, .unreachable:
+            "path"
+        case .badHost: "hosts"
+        case .badMethod, .noMethods: "methods"
+        }
+    }
+}
+
+extension Reading {
+    /// Records an error about a value some members below the one at hand.
+    mutating func error(_ message: String, below members: [String], of json: JSON) {
+        var place = json
+        var path = path
+        for member in members {
+            guard let value = place.member(member) else { break }
+            place = value
+            path = path.member(member)
+        }
+        record(.error, message, offset: place.offset, path: path)
+    }
+}

@@ -1,0 +1,70 @@
+import StrictJSON
+package import Upstream
+
+extension UpstreamSettings: Named {
+    /// What stands in the Host field; `UpstreamSettings.HostField` in this file's spelling.
+    enum HostChoice: String, Sendable, CaseIterable {
+        case preserve, endpoint
+
+        var value: HostField {
+            switch self {
+            case .preserve: .preserve
+            case .endpoint: .endpoint
+            }
+        }
+
+        init(_ value: HostField) {
+            switch value {
+            case .preserve: self = .preserve
+            case .endpoint: self = .endpoint
+            }
+        }
+    }
+
+    static let shape = Shape<UpstreamSettings>(
+        "Upstream", "A group of equal servers behind the gateway.",
+        prototype: UpstreamSettings(
+            name: "", endpoints: [], connectTimeout: 5_000_000_000, responseTimeout: 30_000_000_000,
+            idleTimeout: 60_000_000_000, maximumIdle: 64, maximumConnections: 1024, maximumPending: 1024),
+        [
+            Field(
+                "endpoints", \.endpoints, .list(.endpoint, atLeast: 1, orElse: "name an endpoint"), required: true,
+                "The servers: \"http://host:port\"."),
+            Field(
+                "connectTimeout", \.connectTimeout, .nanoseconds(.milliseconds(10)...(.seconds(300))),
+                "How long connecting may take; a refused connection is tried again within it."),
+            Field(
+                "responseTimeout", \.responseTimeout, .nanoseconds(.milliseconds(10)...(.seconds(86_400))),
+                "How long an answer may take to begin, or to go on; then 504."),
+            Field(
+                "idleTimeout", \.idleTimeout, .nanoseconds(.milliseconds(10)...(.seconds(86_400))),
+                "How long an unused connection is kept; less than the server itself keeps it."),
+            Field(
+                "maximumIdlePerWorker", \.maximumIdle, .integer(0...1_000_000),
+                "Unused connections that each event loop keeps."),
+            Field(
+                "maximumConnectionsPerWorker", \.maximumConnections, .integer(1...1_000_000),
+                "Connections that each event loop may have open."),
+            Field(
+                "maximumPendingPerWorker", \.maximumPending, .integer(0...1_000_000),
+                "Requests of each event loop that may wait for a connection; the next is answered 503."),
+            Field(
+                "host", \.hostField,
+                Kind<HostChoice>.choice().map({ choice, _, _ in choice.value }, back: { .init($0) }),
+                "What stands in the Host field: what the client asked for, or the endpoint's host and port."),
+        ],
+        check: { upstream, json, reading in
+            if upstream.maximumIdle > upstream.maximumConnections {
+                reading.error(
+                    "maximumIdlePerWorker (\(upstream.maximumIdle)) is more than maximumConnectionsPerWorker"
+                        + " (\(upstream.maximumConnections))", at: json)
+            }
+            for (index, endpoint) in upstream.endpoints.enumerated()
+            where upstream.endpoints[..<index].contains(endpoint) {
+                let path = reading.path.member("endpoints").index(index)
+                let place = json.member("endpoints")?.array.flatMap { $0.count > index ? $0[index] : nil } ?? json
+                reading.record(
+                    .error, "the endpoint stands twice; remove one", offset: place.offset, path: path)
+            }
+        })
+}
