@@ -29,6 +29,8 @@ import Crypto
 package struct AuditChain: Sendable, Equatable {
     /// Hexadecimal digits of a hash.
     package static let hashWidth = 64
+    /// Most bytes that `seal` adds to a line: the two members, 20 digits, the brace and the line feed.
+    package static let maximumSealBytes = 7 + 20 + 10 + hashWidth + 3
 
     /// Number of the last sealed record; 0 before the first.
     package private(set) var sequence: UInt64

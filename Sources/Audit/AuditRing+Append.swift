@@ -93,9 +93,14 @@ extension AuditRing {
         // Acquiring: pairs with the releasing store in `consume`; the consumer has read what we are about to overwrite.
         let consumed = head.load(ordering: .acquiring)
         let need = AuditRing.headerBytes + min(bound, AuditRing.maximumRecordBytes)
-        var offset = Int(truncatingIfNeeded: start & UInt64(capacity - 1))
+        // Relaxed: this thread is the only one that writes the base.
+        var offset = Int(truncatingIfNeeded: (start &- base.load(ordering: .relaxed)) & UInt64(capacity - 1))
         var skipped = 0
-        if need > capacity - offset || (start == consumed && offset >= warmBytes) {
+        if start == consumed, offset >= warmBytes {
+            // Relaxed: the consumer does not look before it has acquired a tail beyond this position.
+            base.store(start, ordering: .relaxed)
+            offset = 0
+        } else if need > capacity - offset {
             skipped = capacity - offset
             offset = 0
         }

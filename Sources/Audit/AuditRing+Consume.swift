@@ -22,9 +22,11 @@ extension AuditRing {
         // Relaxed: this thread is the only one that writes the head.
         var position = head.load(ordering: .relaxed)
         let end = publishedPosition
+        // Relaxed: what the acquired tail was published after is visible; if head and tail differ it cannot move now.
+        let base = base.load(ordering: .relaxed)
         var count = 0
         while position != end {
-            let offset = Int(truncatingIfNeeded: position & UInt64(capacity - 1))
+            let offset = Int(truncatingIfNeeded: (position &- base) & UInt64(capacity - 1))
             // Unsafe: position is between head and tail, where a whole header was published.
             let header = unsafe (memory + offset).load(as: UInt64.self)
             if header == AuditRing.wrapMark {

@@ -8,12 +8,12 @@ import Synchronization
 /// When the writer cannot keep up, records are dropped and counted, never silently lost.
 ///
 /// Layout: records start at multiples of 8 with an 8-byte header (length of the line, as a `UInt64`) and never cross
-/// the end of the memory; a header of `wrapMark` says that the rest up to the end is unused. Positions count bytes since
-/// the start and never wrap in practice (2^64 bytes).
+/// the end of the memory; a header of `wrapMark` says that the rest up to the end is unused. Positions count bytes
+/// since the start and never wrap in practice (2^64 bytes); a position lies in memory at its distance from `base`.
 ///
-/// Memory: the pages are mapped, not touched. Whenever the ring is found empty past `warmBytes` the producer starts
-/// again at the beginning, so that a writer who keeps up makes the ring live in its first few hundred kilobytes and the
-/// rest stays unbacked; only a stalled disk makes it grow towards its capacity.
+/// Memory: the pages are mapped, not touched. Whenever the ring is found empty past `warmBytes` the producer moves
+/// `base`, so that the next record lies at the beginning again. A writer who keeps up thus makes the ring live in its
+/// first few hundred kilobytes, and the rest stays unbacked until a stalled disk makes records wait.
 ///
 /// `@unchecked`: `state` and the bytes from tail to head belong to the producer, the bytes from head to tail to the
 /// consumer, and the two atomics hand them over.
@@ -43,6 +43,9 @@ package final class AuditRing: @unchecked Sendable {
     private let padding0 = InlineArray<16, UInt64>(repeating: 0)
     /// End of the published records. Written by the producer.
     let tail = Atomic<UInt64>(0)
+    /// The position that lies at the beginning of the memory. Written by the producer, and only while head and tail are
+    /// equal: the consumer, which looks at it only when they are not, therefore never sees it move.
+    let base = Atomic<UInt64>(0)
     /// Records thrown away for want of room. Written by the producer.
     let droppedCount = Atomic<UInt64>(0)
     /// What only the producer touches.
@@ -108,7 +111,7 @@ package final class AuditRing: @unchecked Sendable {
     ///
     /// Always true unless the settings say `.stopAdmission`; then only while all of them can still be recorded.
     package func mayAdmit(inFlight: Int) -> Bool {
-        !stopsAdmission || hasRoom(records: max(inFlight, 0) &+ 1)
+        !stopsAdmission || hasRoom(records: min(max(inFlight, 0), .max - 1) + 1)
     }
 
     /// Bytes between the newest record and the oldest one not yet consumed.

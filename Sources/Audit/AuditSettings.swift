@@ -19,16 +19,20 @@ package struct AuditSettings: Sendable, Equatable {
     package var maximumFileBytes: Int64
     /// At most this long, in nanoseconds, passes between a record's write and its fsync.
     package var syncInterval: Int64
+    /// At most this long, in nanoseconds, `AuditWriter.stop()` keeps trying to write to a disk that refuses.
+    package var stopPatience: Int64
 
     package init(
         directory: String, onFull: OnFull = .countLosses, ringBytes: Int = 16 << 20,
-        maximumFileBytes: Int64 = 256 << 20, syncInterval: Int64 = AuditTime.second
+        maximumFileBytes: Int64 = 256 << 20, syncInterval: Int64 = AuditTime.second,
+        stopPatience: Int64 = 5 * AuditTime.second
     ) {
         self.directory = directory
         self.onFull = onFull
         self.ringBytes = ringBytes
         self.maximumFileBytes = max(maximumFileBytes, 64 << 10)
         self.syncInterval = syncInterval
+        self.stopPatience = stopPatience
     }
 }
 

@@ -22,7 +22,9 @@ package enum AuditTime {
     /// Seconds and milliseconds of an instant, held to the years 0 to 9999 that the rendering can express.
     static func split(_ unixNanoseconds: Int64) -> (seconds: Int64, milliseconds: Int64) {
         let seconds = floorDivide(unixNanoseconds, second)
-        let milliseconds = (unixNanoseconds - seconds * second) / 1_000_000
+        // Not by way of seconds * second, which lies below Int64.min for the earliest instants.
+        let remainder = unixNanoseconds % second
+        let milliseconds = (remainder < 0 ? remainder + second : remainder) / 1_000_000
         return (min(max(seconds, earliest), latest), milliseconds)
     }
 

@@ -1,0 +1,148 @@
+import Glibc
+
+/// The newest file of a trail and the way to the next one: opening, recovering, rotating, and exact offsets.
+///
+/// Belongs to one thread. Every write goes to a known offset, so that a write that failed half way is continued at the
+/// very byte it stopped at.
+final class AuditTrail {
+    let directory: AuditDirectory
+    private let lock: AuditDescriptor
+    private let calls: AuditFileCalls
+    private let maximumFileBytes: Int64
+    private var file: AuditDescriptor?
+    private var name: AuditFileName?
+    /// Bytes of the open file, which is also where the next write goes.
+    private(set) var fileSize: Int64 = 0
+    /// Bytes written since the last successful fsync.
+    private(set) var unsyncedBytes: Int64 = 0
+
+    /// What was found at the end of the files at start.
+    struct Recovery: Equatable {
+        var file: String
+        var tornBytes: Int64
+    }
+
+    /// Locks the directory and opens the newest file. Returns the chain to go on with and the torn lines cut off.
+    static func open(
+        _ settings: AuditSettings, calls: AuditFileCalls
+    ) throws(AuditError) -> (trail: AuditTrail, chain: AuditChain, recoveries: [Recovery]) {
+        let directory = AuditDirectory(path: settings.directory)
+        try directory.create()
+        let trail = AuditTrail(
+            directory: directory, lock: try directory.lock(), calls: calls,
+            maximumFileBytes: settings.maximumFileBytes)
+        let (chain, recoveries) = try trail.recover()
+        return (trail, chain, recoveries)
+    }
+
+    private init(
+        directory: AuditDirectory, lock: consuming AuditDescriptor, calls: AuditFileCalls, maximumFileBytes: Int64
+    ) {
+        self.directory = directory
+        self.lock = lock
+        self.calls = calls
+        self.maximumFileBytes = maximumFileBytes
+    }
+
+    private func recover() throws(AuditError) -> (AuditChain, [Recovery]) {
+        var recoveries: [Recovery] = []
+        var isNewest = true
+        for name in try directory.list().reversed() {
+            let path = directory.path(of: name)
+            let descriptor = try AuditDescriptor(path: path, flags: O_RDWR)
+            let size = try descriptor.size(path: path)
+            let (last, torn): (SealedLine?, Int64)
+            switch try descriptor.scanTail(path: path) {
+            case .record(let line, let tornBytes): (last, torn) = (line, tornBytes)
+            case .none(let tornBytes): (last, torn) = (nil, tornBytes)
+            case .unreadable(let offset): throw .unreadableTail(path: path, offset: offset)
+            }
+            if torn > 0 {
+                // Cut before anything is appended: the chain goes on from the last whole line.
+                guard ftruncate(descriptor.number, off_t(size - torn)) == 0, fsync(descriptor.number) == 0 else {
+                    throw .system(operation: "ftruncate", path: path, code: errno)
+                }
+                recoveries.append(Recovery(file: name.text, tornBytes: torn))
+            }
+            if isNewest {
+                self.name = name
+                file = consume descriptor
+                fileSize = size - torn
+                isNewest = false
+            }
+            if let last { return (AuditChain(after: last), recoveries) }
+        }
+        return (AuditChain(), recoveries)
+    }
+
+    /// Whether `count` more bytes after `waiting` others still belong into the open file.
+    func hasRoom(for count: Int, after waiting: Int) -> Bool {
+        let used = fileSize + Int64(waiting)
+        return used == 0 || used + Int64(count) <= maximumFileBytes || name?.number == AuditFileName.maximumNumber
+    }
+
+    /// Whether the open file belongs to a day before this one. A clock that went back changes nothing.
+    func isOutdated(onDay day: Int64) -> Bool {
+        guard let name else { return false }
+        return name.stamp < AuditFileName(day: day, number: 1).stamp
+    }
+
+    /// Closes the open file; the next write opens the next one. False when its bytes could not be synced first.
+    func rotate() -> Int {
+        let result = sync()
+        if result == 0 {
+            file = nil
+            fileSize = 0
+        }
+        return result
+    }
+
+    /// Writes bytes at the end of the newest file: how many, or a negative errno.
+    func write(_ bytes: RawSpan, day: Int64) -> Int {
+        if file == nil {
+            let result = openNext(day: day)
+            if result != 0 { return result }
+        }
+        guard let number = file?.number else { return -Int(EBADF) }
+        var count: Int
+        repeat { count = calls.write(number, bytes, fileSize) } while count == -Int(EINTR)
+        // A device that takes nothing and reports nothing is full.
+        guard count != 0 else { return -Int(ENOSPC) }
+        if count > 0 {
+            fileSize += Int64(count)
+            unsyncedBytes += Int64(count)
+        }
+        return count
+    }
+
+    /// Brings what was written to the disk: 0 or a negative errno.
+    func sync() -> Int {
+        guard unsyncedBytes > 0, let number = file?.number else { return 0 }
+        let result = calls.sync(number)
+        if result == 0 { unsyncedBytes = 0 }
+        return result
+    }
+
+    private func openNext(day: Int64) -> Int {
+        var next = AuditFileName(day: day, number: 1)
+        if let name, name.stamp >= next.stamp {
+            next = AuditFileName(stamp: name.stamp, number: name.number + 1)
+        }
+        while next.number <= AuditFileName.maximumNumber {
+            do {
+                file = try AuditDescriptor(
+                    path: directory.path(of: next), flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o640)
+                name = next
+                fileSize = 0
+                directory.sync()
+                return 0
+            } catch {
+                guard case .system(_, _, let code) = error else { return -Int(EIO) }
+                // Somebody put a file of that name there while we were running: the next number is ours.
+                if code != EEXIST { return -Int(code) }
+                next.number += 1
+            }
+        }
+        return -Int(EEXIST)
+    }
+}

@@ -1,0 +1,71 @@
+import StrictJSON
+import TestKit
+import Testing
+
+@testable import Audit
+
+@Suite struct AuditLineTests {
+    private func escaped(_ bytes: [UInt8]) -> String { String(decoding: AuditText(utf8: bytes).escaped, as: UTF8.self) }
+
+    @Test func ordinaryTextStays() {
+        #expect(escaped(Array("/api/2/things/café/日本/😀".utf8)) == "/api/2/things/café/日本/😀")
+    }
+
+    @Test func whatActsOnTerminalsIsEscaped() {
+        #expect(
+            escaped(Array("a\"b\\c\r\n\t\u{1b}[2J\u{7f}\u{0}".utf8))
+                == #"a\"b\\c\u000d\u000a\u0009\u001b[2J\u007f\u0000"#)
+        #expect(
+            escaped(Array("\u{85}\u{9b}\u{2028}\u{2029}\u{202e}\u{feff}".utf8))
+                == #"\u0085\u009b\u2028\u2029\u202e\ufeff"#)
+    }
+
+    @Test func invalidBytesBecomeReplacements() {
+        for bad: [UInt8] in [
+            [0x80], [0xFF], [0xC3], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82],
+        ] {
+            #expect(escaped([0x61] + bad + [0x62]) == "a" + String(repeating: #"\ufffd"#, count: bad.count) + "b")
+        }
+    }
+
+    @Test func everyScalarSurvivesOrIsItself() throws {
+        for value in UInt32(0)...0x10FFFF {
+            guard value < 0x3100 || value % 61 == 0, let scalar = Unicode.Scalar(value) else { continue }
+            let document = [UInt8(ascii: "\"")] + AuditText(String(scalar)).escaped + [UInt8(ascii: "\"")]
+            let read = try parse(document).string
+            guard let read, read.unicodeScalars.elementsEqual([scalar]) else {
+                Issue.record("U+\(String(value, radix: 16)) became \(read ?? "nothing")")
+                return
+            }
+        }
+    }
+
+    @Test func randomBytesAlwaysMakeOneLineOfJSON() throws {
+        var random = SeededGenerator(seed: 42)
+        let ring = try AuditRing(capacity: 1 << 16)
+        let spice: [UInt8] = [
+            0x22, 0x5C, 0x0A, 0x0D, 0, 0x1B, 0x7F, 0xC2, 0x85, 0xE2, 0x80, 0xA8, 0xED, 0xA0, 0xF0, 0x9F,
+        ]
+        for round in 0..<5_000 {
+            let path = (0..<Int.random(in: 0...80, using: &random)).map { _ in
+                Bool.random(using: &random)
+                    ? UInt8.random(in: 0...255, using: &random) : spice.randomElement(using: &random) ?? 0
+            }
+            let text = AuditText(utf8: Array(path.shuffled(using: &random)))
+            #expect(ring.appendSample(path: path, method: path.reversed(), entry: text, upstream: text))
+            let record = try #require(ring.takeAll().first)
+            #expect(record.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "round \(round)")
+            #expect(try parse(record).object?.count == 20, "round \(round)")
+        }
+    }
+
+    @Test func longTextIsCutBetweenCharacters() throws {
+        for (unit, rendered) in [("x", 1), ("é", 2), ("😀", 4), ("\n", 6), ("\"", 2)] {
+            let text = AuditText(String(repeating: unit, count: 5_000)).escaped
+            #expect(text.count == AuditText.maximumBytes / rendered * rendered + 3)
+            let read = try #require(try parse([0x22] + text + [0x22]).string)
+            #expect(read.hasSuffix("…") && read.dropLast().allSatisfy { String($0) == unit })
+        }
+        #expect(AuditText(String(repeating: "x", count: 1_024)).escaped.count == 1_024)
+    }
+}
