@@ -46,11 +46,13 @@ package struct PasswordHash: Sendable {
         try requireAffordable()
     }
 
-    /// Hashes a password with a salt of 8...64 random bytes. The password must not be empty.
+    /// Hashes a password with a salt of 8...64 random bytes. The password must not be empty or hold NUL.
     package static func create(
         password: [UInt8], salt: [UInt8], costLog2: Int = 15, blockSize: Int = 8, parallelism: Int = 1
     ) throws(PasswordHashError) -> PasswordHash {
-        guard !password.isEmpty else { throw PasswordHashError("the secret must not be empty") }
+        guard !password.isEmpty, !password.contains(0) else {
+            throw PasswordHashError("the secret must not be empty and must not hold NUL")
+        }
         guard (8...64).contains(salt.count) else { throw PasswordHashError("the salt must be 8 to 64 bytes") }
         guard (10...20).contains(costLog2), (1...32).contains(blockSize), (1...16).contains(parallelism) else {
             throw PasswordHashError("ln must be 10 to 20, r 1 to 32 and p 1 to 16")
@@ -91,8 +93,9 @@ package struct PasswordHash: Sendable {
     }
 
     private func derive(from password: [UInt8]) -> SymmetricKey? {
-        // The library unwraps the base address of an empty buffer, which need not exist.
-        guard !password.isEmpty else { return nil }
+        // The library unwraps the base address of an empty buffer, which need not exist. NUL at the end would make no
+        // difference to HMAC, on which scrypt stands: "a" and "a\0" would be the same password.
+        guard !password.isEmpty, !password.contains(0) else { return nil }
         return try? KDF.Scrypt.deriveKey(
             from: password, salt: salt, outputByteCount: hash.count, rounds: 1 << costLog2, blockSize: blockSize,
             parallelism: parallelism)
