@@ -26,7 +26,8 @@ package enum Settings {
             reading.error(error.description, offset: error.offset)
         }
         let problems = sorted(reading.problems, first: file)
-        guard let settings, !reading.hasErrors else { throw SettingsError(problems: problems) }
+        guard var settings, !reading.hasErrors else { throw SettingsError(problems: problems) }
+        settings.file = file
         return Loaded(settings: settings, warnings: problems)
     }
 

@@ -21,16 +21,17 @@ extension GatewaySettings {
         for (index, listener) in listeners.enumerated() {
             let path = reading.path.member("listeners").index(index)
             let earlier = listeners[..<index]
+            let hasAddress = !reading.hasErrors(at: path.member("address"))
             if earlier.contains(where: { $0.name.hasSameBytes(as: listener.name) }) {
                 reading.error(
                     "another listener is named \"\(listener.name)\"; names are unique", at: path.member("name"),
                     in: json)
             }
-            if listener.address.port != 0, earlier.contains(where: { $0.address == listener.address }) {
+            if hasAddress, listener.address.port != 0, earlier.contains(where: { $0.address == listener.address }) {
                 reading.error(
                     "another listener has the address \(listener.address)", at: path.member("address"), in: json)
             }
-            if admin.enabled, listener.address.port != 0, listener.address == admin.address {
+            if hasAddress, admin.enabled, listener.address.port != 0, listener.address == admin.address {
                 reading.error(
                     "the admin listener has the address \(listener.address) too; choose another port",
                     at: path.member("address"), in: json)
@@ -58,6 +59,8 @@ extension GatewaySettings {
 
     /// What nothing refers to is probably a mistake, but harmless.
     private func checkUse(_ json: JSON, _ reading: inout Reading) {
+        // What could not be read might have used everything.
+        if reading.hasErrors { return }
         if routes.isEmpty {
             reading.warning("there are no routes: every request is answered 404", at: reading.path, in: json)
             return

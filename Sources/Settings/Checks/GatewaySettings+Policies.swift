@@ -24,6 +24,8 @@ extension GatewaySettings {
     /// The engine tells one thing at a time; what it blames is taken out and the rest compiled again.
     private func compile(_ document: PolicyDocument, _ origin: PolicySettings.Origin, _ reading: inout Reading) {
         var document = document
+        // Told already, where the name was read.
+        document.entries.removeAll { $0.label.isEmpty }
         for _ in 0..<100 {
             do throws(PolicyError) {
                 _ = try PolicyEngine(document: document, resolving: policy(withID:))

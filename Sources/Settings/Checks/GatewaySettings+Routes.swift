@@ -46,6 +46,7 @@ extension GatewaySettings {
     }
 
     private func checkCredentials(of route: RouteSettings, at path: JSONPath, _ json: JSON, _ reading: inout Reading) {
+        guard !reading.hasErrors(at: path.member("authenticate")) else { return }
         let accepted = accepted(by: route)
         if accepted.isEmpty {
             if route.authenticate == nil {
@@ -82,6 +83,7 @@ extension GatewaySettings {
     private func checkReachability(_ json: JSON, _ reading: inout Reading) {
         var rules: [(index: Int, rule: RouteRule)] = []
         for (index, route) in routes.enumerated() {
+            if reading.hasErrors(at: reading.path.member("routes").index(index).member("match")) { continue }
             if let rule = try? route.rule(), (try? RouteTable([rule])) != nil { rules.append((index, rule)) }
         }
         while true {

@@ -11,23 +11,19 @@ package struct ForwardingSettings: Sendable {
         "Forwarding", "What proxies in front may tell, and what upstreams are told.", prototype: ForwardingSettings(),
         [
             Field(
-                "trustedProxies", \.trustedProxies, .list(.addressRange),
+                "trustedProxies", \.trustedProxies,
+                .list(
+                    .addressRange,
+                    check: { range, _, json, reading in
+                        guard range.prefixLength == 0 else { return }
+                        reading.warning(
+                            "every address is trusted, so that any client can pretend to come from any other",
+                            at: json)
+                    }),
                 "Addresses (CIDR) whose Forwarded and X-Forwarded-* fields are believed; from all others they are"
                     + " removed."),
             Field(
                 "setForwarded", \.setForwarded, .bool,
                 "Tell upstreams the client in Forwarded (RFC 7239) and X-Forwarded-For, -Host and -Proto."),
-        ],
-        check: { forwarding, json, reading in
-            guard let index = forwarding.trustedProxies.firstIndex(where: { $0.prefixLength == 0 }),
-                let list = json.member("trustedProxies"), let elements = list.array, elements.indices.contains(index)
-            else { return }
-            reading.at(.member("trustedProxies")) { reading in
-                reading.at(.index(index)) {
-                    $0.warning(
-                        "every address is trusted, so that any client can pretend to come from any other",
-                        at: elements[index])
-                }
-            }
-        })
+        ])
 }

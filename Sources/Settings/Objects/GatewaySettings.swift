@@ -2,6 +2,8 @@ package import Upstream
 
 /// Everything gateway.json says, checked and with all defaults in place.
 package struct GatewaySettings: Sendable {
+    /// The file they were read from, as it was named.
+    package var file = "gateway.json"
     package var listeners = [ListenerSettings()]
     package var admin = AdminSettings()
     /// Event loops; 0 stands for one per core.

@@ -15,7 +15,7 @@ extension IssuerSettings {
         if profile == .rfc9068, let requiredType, !Self.isAccessToken(requiredType) {
             reading.error(
                 "profile \"rfc9068\" wants typ \"at+jwt\" and requiredType wants \"\(requiredType)\"; remove one",
-                at: json.member("requiredType") ?? json)
+                below: ["requiredType"], of: json)
         }
     }
 
@@ -42,7 +42,7 @@ extension IssuerSettings {
 
     /// A key set that can be read now is read now: an issuer without a usable key would be an outage.
     private func checkKeys(_ document: [UInt8], _ place: JSON, _ reading: inout Reading) {
-        guard !algorithms.isEmpty else { return }
+        guard !algorithms.isEmpty, !reading.hasErrors(at: reading.path) else { return }
         let set: KeySet
         do throws(KeySetError) {
             set = try KeySet.parse(jwks: document, for: Set(algorithms))

@@ -20,14 +20,18 @@ extension RouteSettings {
 
     /// What one route can be blamed for by itself.
     func check(_ json: JSON, _ reading: inout Reading) {
-        guard !match.path.isEmpty else { return }
+        guard !match.path.isEmpty, !reading.hasErrors(at: reading.path.member("match")) else { return }
         let pattern: RoutePattern
         do throws(RoutingError) {
             pattern = try RoutePattern(match.path)
+        } catch {
+            reading.error(error.description, below: ["match", "path"], of: json)
+            return
+        }
+        do throws(RoutingError) {
             _ = try RouteTable([RouteRule(name: name, hosts: match.hosts, path: pattern, methods: match.methods)])
         } catch {
             reading.error(error.description, below: ["match", error.blamedMember], of: json)
-            return
         }
         do throws(RoutingError) {
             _ = try compiledRewrite(of: pattern)

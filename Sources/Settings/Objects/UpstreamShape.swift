@@ -28,7 +28,14 @@ extension UpstreamSettings: Named {
             idleTimeout: 60_000_000_000, maximumIdle: 64, maximumConnections: 1024, maximumPending: 1024),
         [
             Field(
-                "endpoints", \.endpoints, .list(.endpoint, atLeast: 1, orElse: "name an endpoint"), required: true,
+                "endpoints", \.endpoints,
+                .list(
+                    .endpoint, atLeast: 1, orElse: "name an endpoint",
+                    check: { endpoint, earlier, json, reading in
+                        if earlier.contains(endpoint) {
+                            reading.error("the endpoint stands twice; remove one", at: json)
+                        }
+                    }), required: true,
                 "The servers: \"http://host:port\"."),
             Field(
                 "connectTimeout", \.connectTimeout, .nanoseconds(.milliseconds(10)...(.seconds(300))),
@@ -58,13 +65,6 @@ extension UpstreamSettings: Named {
                 reading.error(
                     "maximumIdlePerWorker (\(upstream.maximumIdle)) is more than maximumConnectionsPerWorker"
                         + " (\(upstream.maximumConnections))", at: json)
-            }
-            for (index, endpoint) in upstream.endpoints.enumerated()
-            where upstream.endpoints[..<index].contains(endpoint) {
-                let path = reading.path.member("endpoints").index(index)
-                let place = json.member("endpoints")?.array.flatMap { $0.count > index ? $0[index] : nil } ?? json
-                reading.record(
-                    .error, "the endpoint stands twice; remove one", offset: place.offset, path: path)
             }
         })
 }

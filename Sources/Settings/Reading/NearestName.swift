@@ -1,6 +1,6 @@
 /// The name among `candidates` that `name` was probably meant to be, or nil when none is close.
 ///
-/// Close is a third of the letters changed at most, case set aside. Names are cut at 64 bytes, which bounds the
+/// Close is a third of the letters changed at most, case set aside; of one or two letters none may change. Names are cut at 64 bytes, which bounds the
 /// work; ties go to the earlier candidate.
 func nearestName(to name: String, among candidates: some Sequence<String>) -> String? {
     let wanted = lowercased(name)
@@ -9,7 +9,7 @@ func nearestName(to name: String, among candidates: some Sequence<String>) -> St
         let distance = editDistance(wanted, lowercased(candidate))
         if distance < best?.distance ?? Int.max { best = (distance, candidate) }
     }
-    guard let best, best.distance <= max(1, wanted.count / 3) else { return nil }
+    guard let best, best.distance <= (wanted.count < 3 ? 0 : max(1, wanted.count / 3)) else { return nil }
     return best.name
 }
 

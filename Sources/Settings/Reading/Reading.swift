@@ -22,6 +22,20 @@ struct Reading {
     /// Whether anything found so far forbids the use of the configuration.
     var hasErrors: Bool { problems.contains { $0.severity == .error } }
 
+    /// Whether an error was found at a path of the file at hand or below it.
+    ///
+    /// What could not be read keeps its default, and nothing should be concluded from that.
+    func hasErrors(at path: JSONPath) -> Bool {
+        let text = path.description
+        return problems.contains { problem in
+            guard problem.severity == .error, problem.file.hasSameBytes(as: document.file),
+                problem.path.utf8.starts(with: text.utf8)
+            else { return false }
+            let next = problem.path.utf8.dropFirst(text.utf8.count).first
+            return next == nil || next == UInt8(ascii: ".") || next == UInt8(ascii: "[")
+        }
+    }
+
     /// Records an error about the value at hand.
     mutating func error(_ message: String, at json: JSON) {
         record(.error, message, offset: json.offset, path: path)

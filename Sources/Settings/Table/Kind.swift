@@ -10,15 +10,19 @@ struct Kind<Value: Sendable>: Sendable {
     let write: @Sendable (Value) -> JSON?
     /// What the schema cannot express, as a sentence for the description.
     var note: String?
+    /// What stands in a list for an element that could not be read, so that the others keep their places.
+    let placeholder: Value?
 
     init(
         schema: @escaping @Sendable (inout SchemaDefinitions) -> JSON,
         note: String? = nil,
+        placeholder: Value? = nil,
         read: @escaping @Sendable (JSON, inout Reading) -> Value?,
         write: @escaping @Sendable (Value) -> JSON?
     ) {
         self.schema = schema
         self.note = note
+        self.placeholder = placeholder
         self.read = read
         self.write = write
     }
@@ -56,9 +60,10 @@ extension Kind {
             })
     }
 
-    /// An array of the kind, of at least `minimum` elements.
+    /// An array of the kind, of at least `minimum` elements; `check` sees each element and those before it.
     static func list<Element>(
-        _ kind: Kind<Element>, atLeast minimum: Int = 0, orElse reason: String = ""
+        _ kind: Kind<Element>, atLeast minimum: Int = 0, orElse reason: String = "",
+        check: @escaping @Sendable (Element, [Element], JSON, inout Reading) -> Void = { _, _, _, _ in }
     ) -> Kind<[Element]> where Value == [Element] {
         Kind<[Element]>(
             schema: { definitions in
@@ -72,9 +77,18 @@ extension Kind {
                     return nil
                 }
                 if elements.count < minimum { reading.error("the array is too short: \(reason)", at: json) }
-                return elements.enumerated().compactMap { index, element in
-                    reading.at(.index(index)) { kind.read(element, &$0) }
+                var values: [Element] = []
+                for (index, element) in elements.enumerated() {
+                    reading.at(.index(index)) { reading in
+                        if let value = kind.read(element, &reading) {
+                            check(value, values, element, &reading)
+                            values.append(value)
+                        } else if let placeholder = kind.placeholder {
+                            values.append(placeholder)
+                        }
+                    }
                 }
+                return values
             },
             write: { elements in .list(elements.compactMap(kind.write)) })
     }
@@ -99,6 +113,7 @@ extension Kind {
     static func object(_ shape: @escaping @autoclosure @Sendable () -> Shape<Value>) -> Kind {
         Kind(
             schema: { shape().reference(in: &$0) },
+            placeholder: shape().prototype,
             read: { json, reading in shape().read(json, &reading) },
             write: { shape().write($0) })
     }

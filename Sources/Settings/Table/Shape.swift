@@ -72,8 +72,10 @@ struct Shape<Root: Sendable>: Sendable {
             return nil
         }
         var root = prototype
+        var hasUnknown = false
         for member in members where !isComment(member.name) && !ignores(member.name) {
             guard let field = fields.first(where: { $0.name.hasSameBytes(as: member.name) }) else {
+                hasUnknown = true
                 let hint = suggestion(for: member.name, among: fields.map(\.name), none: "none are allowed here")
                 reading.at(.member(member.name)) {
                     $0.error("unknown member \"\(member.name.prefix(64))\"; \(hint)", offset: member.nameOffset)
@@ -85,7 +87,8 @@ struct Shape<Root: Sendable>: Sendable {
         for field in fields where field.isRequired && json.member(field.name) == nil {
             reading.error("the member \"\(field.name)\" is missing: \(field.documentation)", at: json)
         }
-        checkAlternatives(json, &reading)
+        // An unknown member is most likely the misspelt alternative.
+        if !hasUnknown { checkAlternatives(json, &reading) }
         check(&root, json, &reading)
         return root
     }
