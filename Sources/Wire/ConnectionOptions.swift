@@ -12,7 +12,7 @@ struct ConnectionOptions: Sendable {
     private var count = 0
 
     /// Takes note of one `Connection` field.
-    mutating func note(_ value: ByteRange, in bytes: RawSpan, names: FieldNames) -> FieldDefect? {
+    mutating func note(_ value: ByteRange, in bytes: RawSpan) -> FieldDefect? {
         var list = TokenList(value)
         while let element = list.next(in: bytes) {
             guard case .token(let option) = element, count < Self.maximumOptions else { return .badConnection }
@@ -23,7 +23,7 @@ struct ConnectionOptions: Sendable {
                 isKeepAlive = true
             } else if bytes.equalsIgnoringCase(option, "upgrade") {
                 isUpgrade = true
-            } else if names.kind(of: option, in: bytes, hasUnderscore: false).mayBeNominated {
+            } else if FoldedName.kind(of: option, in: bytes, hasUnderscore: false).mayBeNominated {
                 namesFields = true
             } else {
                 namesProtectedField = true

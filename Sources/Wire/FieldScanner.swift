@@ -36,7 +36,7 @@ struct FieldScanner: Sendable {
     ///
     /// - Parameter bytes: the head so far, cut off at `limits.maximumHeadBytes`.
     @inline(__always)
-    mutating func next(_ bytes: RawSpan, limits: HeadLimits, names: FieldNames) -> Event {
+    mutating func next(_ bytes: RawSpan, limits: HeadLimits) -> Event {
         let end = bytes.byteCount
         while cursor < end {
             switch state {
@@ -50,6 +50,7 @@ struct FieldScanner: Sendable {
                 lineStart = cursor
                 hasUnderscore = false
                 state = .name
+                fallthrough
             case .name:
                 let lineLimit = lineStart + limits.maximumFieldBytes
                 cursor = bytes.endOfToken(from: cursor, to: min(end, lineLimit), hasUnderscore: &hasUnderscore)
@@ -57,21 +58,22 @@ struct FieldScanner: Sendable {
                 if cursor >= end { return .incomplete }
                 if bytes.byte(cursor) != ASCII.colon || cursor == lineStart { return .malformed(nameDefect(bytes)) }
                 name = ByteRange(lineStart, cursor)
-                kind = names.kind(of: name, in: bytes, hasUnderscore: hasUnderscore)
-                cursor += 1
+                kind = FoldedName.kind(of: name, in: bytes, hasUnderscore: hasUnderscore)
+                cursor &+= 1
                 valueStart = cursor
                 state = .leadingSpace
+                fallthrough
             case .leadingSpace:
-                let byte = bytes.byte(cursor)
-                if byte == ASCII.space || byte == ASCII.tab {
-                    cursor += 1
-                    valueStart = cursor
-                } else {
-                    state = .value
+                while cursor < end, bytes.byte(cursor) == ASCII.space || bytes.byte(cursor) == ASCII.tab {
+                    cursor &+= 1
                 }
-                if cursor - lineStart > limits.maximumFieldBytes { return .malformed(.fieldTooLarge) }
+                valueStart = cursor
+                if cursor &- lineStart > limits.maximumFieldBytes { return .malformed(.fieldTooLarge) }
+                if cursor >= end { return .incomplete }
+                state = .value
+                fallthrough
             case .value:
-                let lineLimit = lineStart + limits.maximumFieldBytes + 1
+                let lineLimit = lineStart &+ limits.maximumFieldBytes &+ 1
                 cursor = bytes.endOfValue(from: cursor, to: min(end, lineLimit))
                 if cursor >= lineLimit { return .malformed(.fieldTooLarge) }
                 if cursor >= end { return .incomplete }
@@ -80,8 +82,10 @@ struct FieldScanner: Sendable {
                 case ASCII.lineFeed: return .malformed(.bareLF)
                 default: return .malformed(.badFieldValue)
                 }
-                cursor += 1
+                cursor &+= 1
                 state = .lineFeed
+                if cursor >= end { return .incomplete }
+                fallthrough
             case .lineFeed:
                 if bytes.byte(cursor) != ASCII.lineFeed { return .malformed(.bareCR) }
                 cursor += 1

@@ -17,6 +17,18 @@ package struct FieldSet: OptionSet, Sendable {
         rawValue = bits
     }
 
+    /// The empty set.
+    package init() {
+        rawValue = 0
+    }
+
+    /// The union of the given sets. Concrete, because the one every `OptionSet` has is generic and slow.
+    package init(arrayLiteral elements: FieldSet...) {
+        var bits: UInt64 = 0
+        for element in elements { bits |= element.rawValue }
+        rawValue = bits
+    }
+
     /// Whether the kind is in the set. Constant time.
     package func contains(_ kind: FieldKind) -> Bool {
         rawValue &>> UInt64(kind.rawValue) & 1 != 0

@@ -79,16 +79,18 @@ struct MessageFraming: Sendable {
         return nil
     }
 
-    /// A list of tokens without `chunked` is a coding we do not know; everything else cannot be framed by anyone.
+    /// A list of tokens in which `chunked` stands nowhere but at the end can be framed and not decoded here; everything
+    /// else cannot be framed by anyone.
     private func codingDefect(_ value: ByteRange, in bytes: RawSpan) -> FieldDefect {
         var list = TokenList(value)
-        var isKnownToBeCoded = false
+        var hasChunked = false
+        var isEmpty = true
         while let element = list.next(in: bytes) {
-            guard case .token(let coding) = element, !bytes.equalsIgnoringCase(coding, "chunked") else {
-                return .badTransferEncoding
-            }
-            isKnownToBeCoded = true
+            guard case .token(let coding) = element, !hasChunked else { return .badTransferEncoding }
+            hasChunked = bytes.equalsIgnoringCase(coding, "chunked")
+            if isEmpty && hasChunked { return .badTransferEncoding }
+            isEmpty = false
         }
-        return isKnownToBeCoded ? .unknownTransferCoding : .badTransferEncoding
+        return isEmpty ? .badTransferEncoding : .unknownTransferCoding
     }
 }

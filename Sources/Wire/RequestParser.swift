@@ -32,7 +32,6 @@ package struct RequestParser: Sendable {
     package private(set) var head = RequestHead()
 
     private let limits: HeadLimits
-    private let names = FieldNames.known
     private var phase = Phase.start
     private var cursor = 0
     private var partStart = 0
@@ -189,7 +188,7 @@ package struct RequestParser: Sendable {
 
     private mutating func parseFields(_ bytes: RawSpan) -> RequestProgress {
         while true {
-            switch scanner.next(bytes, limits: limits, names: names) {
+            switch scanner.next(bytes, limits: limits) {
             case .incomplete:
                 cursor = scanner.cursor
                 return .incomplete
@@ -221,7 +220,7 @@ package struct RequestParser: Sendable {
         case .contentLength, .transferEncoding:
             return framing.note(field, in: bytes, minorVersion: head.minorVersion)?.inRequest
         case .connection:
-            if let defect = connection.note(field.value, in: bytes, names: names) { return defect.inRequest }
+            if let defect = connection.note(field.value, in: bytes) { return defect.inRequest }
             if connection.namesProtectedField { return .protectedFieldNominated }
         case .expect:
             if expect != nil { return .duplicateExpect }

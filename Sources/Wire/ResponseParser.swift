@@ -23,7 +23,6 @@ package struct ResponseParser: Sendable {
     package private(set) var head = ResponseHead()
 
     private let limits: HeadLimits
-    private let names = FieldNames.known
     private var phase = Phase.version
     private var cursor = 0
     private var partStart = 0
@@ -158,7 +157,7 @@ package struct ResponseParser: Sendable {
 
     private mutating func parseFields(_ bytes: RawSpan, isAnswerToHEAD: Bool) -> ResponseProgress {
         while true {
-            switch scanner.next(bytes, limits: limits, names: names) {
+            switch scanner.next(bytes, limits: limits) {
             case .incomplete:
                 cursor = scanner.cursor
                 return .incomplete
@@ -179,7 +178,7 @@ package struct ResponseParser: Sendable {
     /// `Connection` naming an end-to-end field is not refused here, unlike in a request: the upstream gains nothing by
     /// it, and the field is passed on all the same.
     private mutating func examine(_ field: Field, in bytes: RawSpan) -> FieldDefect? {
-        if field.kind == .connection { return connection.note(field.value, in: bytes, names: names) }
+        if field.kind == .connection { return connection.note(field.value, in: bytes) }
         return framing.note(field, in: bytes, minorVersion: head.minorVersion)
     }
 

@@ -27,7 +27,8 @@ import Wire
 
     @Test(arguments: [
         ("", MalformedRequest.badTransferEncoding), (",", .badTransferEncoding), ("chunked,", .badTransferEncoding),
-        ("chunked, chunked", .badTransferEncoding), ("identity, chunked", .badTransferEncoding),
+        ("chunked, chunked", .badTransferEncoding), ("gzip, chunked", .unknownTransferCoding),
+        ("gzip, chunked, chunked", .badTransferEncoding),
         ("chunked, gzip", .badTransferEncoding), ("chunked;q=1", .badTransferEncoding),
         ("chun ked", .badTransferEncoding),
         ("\u{A0}chunked", .badTransferEncoding), ("\"chunked\"", .badTransferEncoding),
