@@ -111,7 +111,7 @@ extension PolicyEngine {
     ) throws(PolicyError) -> CompiledEntry {
         var resources: [CompiledResource] = []
         for resource in entry.resources {
-            do throws(ResourcePath.Problem) {
+            do throws(PolicyError.ResourceProblem) {
                 resources.append(
                     CompiledResource(
                         key: resource.key, path: try ResourcePath(resource.key), grant: resource.grant,

@@ -1,13 +1,22 @@
 /// A resource key taken apart: its type and its whole path segments, in bytes.
-struct ResourcePath: Sendable, Equatable {
+package struct ResourcePath: Sendable, Equatable {
     /// Deepest resource a policy may name. Bounds every walk over a compiled policy.
-    static let maximumDepth = 64
+    package static let maximumDepth = 64
 
-    let type: [UInt8]
-    /// JSON pointer tokens, unescaped (RFC 6901 §4: `~1` is `/`, `~0` is `~`). Empty for the root `type:/`.
-    let segments: [[UInt8]]
+    /// What stands before the colon.
+    package let type: [UInt8]
+    /// Whole segments, decoded. Empty for the root `type:/`.
+    package let segments: [[UInt8]]
 
-    init(_ key: String) throws(Problem) {
+    /// A resource by its parts, such as those a request's path yields; of any depth.
+    package init(type: [UInt8], segments: [[UInt8]]) {
+        self.type = type
+        self.segments = segments
+    }
+
+    /// A resource as a policy names it: `type:/path`, where the segments are JSON pointer tokens (RFC 6901 §4: `~1` is
+    /// `/`, `~0` is `~`).
+    package init(_ key: String) throws(PolicyError.ResourceProblem) {
         let bytes = Array(key.utf8)
         guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { throw .noType }
         type = Array(bytes[..<colon])
@@ -23,8 +32,6 @@ struct ResourcePath: Sendable, Equatable {
         guard !parts.contains(where: \.isEmpty) else { throw .emptySegment }
         segments = parts.map { ResourcePath.unescaped($0) }
     }
-
-    typealias Problem = PolicyError.ResourceProblem
 
     private static func unescaped(_ token: ArraySlice<UInt8>) -> [UInt8] {
         var result: [UInt8] = []

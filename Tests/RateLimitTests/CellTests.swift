@@ -118,12 +118,13 @@ import Testing
     @Test(arguments: PaceTests.rates)
     func `a cell equals the ideal bucket over random histories`(rate: Int) throws {
         var random = SeededGenerator(seed: UInt64(rate))
+        let tick = PaceTests.tick(try Quota(requestsPerMinute: rate, burst: 1))
         for _ in 0..<20 {
             let burst = Int.random(in: 1...40, using: &random)
             var clock = ManualClock(monotonic: Int64.random(in: 0...(1 << 58), using: &random))
             let quota = try Quota(requestsPerMinute: rate, burst: burst)
             let cell = Cell(quota: quota, now: clock.monotonic)
-            var ideal = IdealBucket(rate: rate, burst: burst, tick: PaceTests.tick(quota), now: clock.monotonic)
+            var ideal = IdealBucket(rate: rate, burst: burst, tick: tick, now: clock.monotonic)
             let interval = 60_000_000_000 / Int64(rate)
             for _ in 0..<300 {
                 switch Int.random(in: 0..<6, using: &random) {
@@ -153,8 +154,8 @@ extension PaceTests {
         while tick < 1_000_000 {
             let minute = 60_000_000_000 / tick
             let rate = Int64(quota.requestsPerMinute)
-            let units = (1...rate).first { (minute * $0) % rate == 0 } ?? rate
-            if units <= 6 * tick { return tick }
+            let units = 1...min(rate, 6 * tick)
+            if units.contains(where: { (minute * $0) % rate == 0 }) { return tick }
             tick *= 10
         }
         return tick
