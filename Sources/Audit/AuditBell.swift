@@ -39,15 +39,17 @@ final class AuditBell: Sendable {
         _ = unsafe write(writeEnd, &byte, 1)
     }
 
-    /// Sleeps until the bell rings or the time is over. For the writer's thread only.
-    func wait(milliseconds: Int32) {
+    /// Sleeps until the bell rings (true) or the time is over; a negative time is endless. For the writer's thread only.
+    @discardableResult
+    func wait(milliseconds: Int32) -> Bool {
         var descriptors = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
         // Unsafe: poll writes to this one element during the call only. EINTR ends the wait early, which is harmless.
-        guard unsafe poll(&descriptors, 1, milliseconds) > 0 else { return }
+        guard unsafe poll(&descriptors, 1, milliseconds) > 0 else { return false }
         var bytes: (UInt64, UInt64) = (0, 0)
         // Unsafe: reads at most 16 bytes into 16. Emptied before the flag is cleared: a ring in between finds the flag
         // set and is covered by the look at the rings that follows this wait.
         _ = unsafe read(readEnd, &bytes, 16)
         _ = isRung.exchange(false, ordering: .acquiringAndReleasing)
+        return true
     }
 }

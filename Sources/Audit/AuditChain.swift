@@ -55,10 +55,11 @@ package struct AuditChain: Sendable, Equatable {
     package mutating func seal(_ line: Span<UInt8>, into output: inout [UInt8]) {
         let start = output.count
         sequence &+= 1
-        for index in line.indices { output.append(line[index]) }
+        // Unsafe: the buffer is copied inside the closure.
+        unsafe line.withUnsafeBufferPointer { unsafe output.append(contentsOf: $0) }
         output.append(contentsOf: SealedLine.sequenceMark)
         AuditChain.appendDecimal(sequence, to: &output)
-        hash = AuditChain.hash(previous: hash, body: output.span.extracting(start..<output.count))
+        AuditChain.step(&hash, body: output.span.extracting(start..<output.count))
         output.append(contentsOf: SealedLine.chainMark)
         output.append(contentsOf: hash)
         output.append(contentsOf: SealedLine.end)
@@ -67,17 +68,25 @@ package struct AuditChain: Sendable, Equatable {
 
     /// The hash of a record, in hexadecimal; `body` ends with the digits of `seq`.
     static func hash(previous: [UInt8], body: Span<UInt8>) -> [UInt8] {
+        var hash = previous
+        step(&hash, body: body)
+        return hash
+    }
+
+    /// Replaces the previous hash by the one of `body` after it, in the same storage.
+    private static func step(_ hash: inout [UInt8], body: Span<UInt8>) {
         var hasher = SHA256()
         // Unsafe: the buffers are read inside the closures only.
-        unsafe previous.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
+        unsafe hash.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
         unsafe body.bytes.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
-        var text: [UInt8] = []
-        text.reserveCapacity(hashWidth)
-        for byte in hasher.finalize() {
-            text.append(hexadecimalDigit(byte >> 4))
-            text.append(hexadecimalDigit(byte))
+        hash.removeAll(keepingCapacity: true)
+        unsafe hasher.finalize().withUnsafeBytes { digest in
+            for index in digest.indices {
+                let byte = unsafe digest[index]
+                hash.append(hexadecimalDigit(byte >> 4))
+                hash.append(hexadecimalDigit(byte))
+            }
         }
-        return text
     }
 
     private static func appendDecimal(_ number: UInt64, to output: inout [UInt8]) {

@@ -62,6 +62,15 @@ struct AuditLine: ~Copyable {
         }
     }
 
+    /// Bytes that hold nothing JSON escapes.
+    @inline(__always)
+    mutating func append(escaped bytes: Span<UInt8>) {
+        // Unsafe: the buffer is valid inside the closure, and copy is bounded by its count.
+        unsafe bytes.withUnsafeBufferPointer { buffer in
+            if let start = buffer.baseAddress { unsafe copy(start, buffer.count) }
+        }
+    }
+
     @inline(__always)
     private mutating func copy(_ source: UnsafePointer<UInt8>, _ length: Int) {
         guard length <= capacity - count, !isOverflowed else {
@@ -80,13 +89,18 @@ struct AuditLine: ~Copyable {
     }
 
     /// A whole number in decimal.
+    @inline(__always)
     mutating func appendDecimal(_ number: UInt64) {
-        var divisor: UInt64 = 1
-        while number / divisor >= 10 { divisor *= 10 }
-        while divisor > 0 {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
-            divisor /= 10
+        guard number > 9 else { return append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number)) }
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        var first = digits.count
+        var rest = number
+        while rest > 0 {
+            first -= 1
+            digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
         }
+        append(escaped: digits.span.extracting(first..<digits.count))
     }
 
     /// The quoted string, or `null` when `bytes` is empty.
@@ -107,7 +121,7 @@ struct AuditLine: ~Copyable {
     /// becomes `\u` with four hexadecimal digits, and a byte that is not UTF-8 becomes `\ufffd`.
     mutating func appendContent(_ bytes: Span<UInt8>, limit: Int) {
         let end = min(count + limit, capacity)
-        var position = 0
+        var position = appendPlainRun(bytes, end: end)
         while position < bytes.count {
             let byte = bytes[position]
             var width = 1
@@ -142,6 +156,37 @@ struct AuditLine: ~Copyable {
             }
             position += width
         }
+    }
+
+    /// Copies from the beginning as many whole words as hold printable ASCII only, and says how many bytes that was.
+    ///
+    /// Almost every path is such a run; the byte-wise loop above sees only what is left.
+    @inline(__always)
+    private mutating func appendPlainRun(_ bytes: Span<UInt8>, end: Int) -> Int {
+        // Unsafe: reads words at positions whose 8 bytes lie inside the span, writes where `end`, which is not beyond
+        // the capacity, leaves room for them; neither needs alignment.
+        unsafe bytes.withUnsafeBytes { source in
+            var position = 0
+            while source.count - position >= 8, end - count >= 8 {
+                let word = unsafe source.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+                guard AuditLine.isPlain(word) else { break }
+                unsafe UnsafeMutableRawPointer(base + count).storeBytes(of: word, as: UInt64.self)
+                position += 8
+                count += 8
+            }
+            return position
+        }
+    }
+
+    /// Whether all eight bytes are plain. May say no to a word that is, never yes to one that is not.
+    private static func isPlain(_ word: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let high = ones << 7
+        let quote = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
+        let backslash = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
+        // A borrow or carry between bytes starts only at a byte that is itself not plain.
+        let control = (word &- ones &* 0x20) | word | (word &+ ones)
+        return (control | (quote &- ones) | (backslash &- ones)) & high == 0
     }
 
     private mutating func appendEllipsis() {

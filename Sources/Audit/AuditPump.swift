@@ -172,7 +172,6 @@ package final class AuditPump {
     private func sealCounts() -> Bool {
         if events.lost > 0 {
             guard sealEvent("lost", "\"count\":\(events.lost)") else { return false }
-            gauges.lost.store(gauges.lost.load(ordering: .relaxed) &+ events.lost, ordering: .relaxed)
             events.lost = 0
         }
         if events.unsynced > 0 {
@@ -192,7 +191,9 @@ package final class AuditPump {
     // MARK: - Writing
 
     private func rotate() -> Bool {
-        note(trail.rotate())
+        guard sync() else { return false }
+        trail.rotate()
+        return true
     }
 
     private func writePending(day: Int64) -> Bool {
@@ -240,7 +241,6 @@ package final class AuditPump {
 package final class AuditGauges: Sendable {
     let records = Atomic<UInt64>(0)
     let bytes = Atomic<UInt64>(0)
-    let lost = Atomic<UInt64>(0)
     /// errno of the last write or fsync, 0 when it went well.
     let failure = Atomic<Int32>(0)
 

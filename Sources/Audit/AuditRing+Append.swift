@@ -4,7 +4,7 @@ import Synchronization
 extension AuditRing {
     /// Bounds of the fields a peer controls, in bytes after escaping.
     enum Bound {
-        static let decision = 6 * DecisionID.maximumCount
+        static let decision = DecisionID.maximumCount
         static let method = 64
         static let path = 2_048
         static let reason = 512
@@ -51,7 +51,10 @@ extension AuditRing {
             line.append("{\"time\":\"")
             appendTime(unixNanoseconds, to: &line)
             line.append("\",\"decision\":")
-            decision.withSpan { line.appendString($0, limit: Bound.decision) }
+            line.append(UInt8(ascii: "\""))
+            // A decision id holds only letters, digits and marks that JSON does not escape.
+            decision.withSpan { line.append(escaped: $0) }
+            line.append(UInt8(ascii: "\""))
             line.append(",\"route\":")
             if let route { line.append(quoted: route) } else { line.append("null") }
             line.append(",\"method\":")
@@ -140,7 +143,7 @@ extension AuditRing {
         if second != state.second {
             rememberSecond(second)
         }
-        for index in state.prefix.indices { line.append(state.prefix[index]) }
+        line.append(escaped: state.prefix.span)
         line.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: milliseconds / 100 % 10))
         line.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: milliseconds / 10 % 10))
         line.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: milliseconds % 10))

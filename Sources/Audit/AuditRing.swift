@@ -78,6 +78,9 @@ package final class AuditRing: @unchecked Sendable {
         guard let mapping = unsafe mapping, unsafe mapping != MAP_FAILED else {
             throw .system(operation: "mmap", path: "", code: errno)
         }
+        // A huge page would back two megabytes at the first record. Where the advice is unknown nothing is lost.
+        // Unsafe: the advice concerns this mapping alone.
+        _ = unsafe madvise(mapping, capacity, MADV_NOHUGEPAGE)
         unsafe memory = mapping
         self.capacity = capacity
         warmBytes = min(256 << 10, capacity / 2)

@@ -68,6 +68,8 @@ final class AuditTrail {
                 self.name = name
                 file = consume descriptor
                 fileSize = size - torn
+                // Nobody knows what the process before had synced.
+                unsyncedBytes = fileSize
                 isNewest = false
             }
             if let last { return (AuditChain(after: last), recoveries) }
@@ -87,14 +89,10 @@ final class AuditTrail {
         return name.stamp < AuditFileName(day: day, number: 1).stamp
     }
 
-    /// Closes the open file; the next write opens the next one. False when its bytes could not be synced first.
-    func rotate() -> Int {
-        let result = sync()
-        if result == 0 {
-            file = nil
-            fileSize = 0
-        }
-        return result
+    /// Closes the open file, which should have been synced; the next write opens the next one.
+    func rotate() {
+        file = nil
+        fileSize = 0
     }
 
     /// Writes bytes at the end of the newest file: how many, or a negative errno.

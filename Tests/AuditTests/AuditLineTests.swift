@@ -40,6 +40,24 @@ import Testing
         }
     }
 
+    /// Plain text is copied a word at a time: every byte must stop that at every place within a word.
+    @Test func everyByteAtEveryPlace() throws {
+        for byte in UInt8.min...UInt8.max {
+            for place in 0..<20 {
+                var text = [UInt8](repeating: UInt8(ascii: "x"), count: 20)
+                text[place] = byte
+                let escaped = AuditText(utf8: text).escaped
+                let read = try parse([0x22] + escaped + [0x22]).string
+                let wanted = String(decoding: text, as: UTF8.self)
+                guard let read, read.utf8.elementsEqual(wanted.utf8), escaped.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
+                else {
+                    Issue.record("byte \(byte) at \(place) became \(String(decoding: escaped, as: UTF8.self))")
+                    return
+                }
+            }
+        }
+    }
+
     @Test func randomBytesAlwaysMakeOneLineOfJSON() throws {
         var random = SeededGenerator(seed: 42)
         let ring = try AuditRing(capacity: 1 << 16)

@@ -1,0 +1,34 @@
+import Identity
+import StrictJSON
+import Testing
+
+@testable import Audit
+
+@Suite struct AuditTextTests {
+    @Test func identityOfAPrincipal() {
+        let fragment = IdentityFragment.render(
+            Principal(subjects: ["a\"b", "second"], solution: nil, tenant: "t\n1", client: "c", credential: .basic))
+        #expect(
+            String(decoding: fragment.bytes, as: UTF8.self) == """
+                "subject":"a\\"b","solution":null,"tenant":"t\\u000a1","client":"c","issuer":null,"credential":"basic"
+                """)
+    }
+
+    @Test func nobody() {
+        #expect(
+            String(decoding: IdentityFragment.none.bytes, as: UTF8.self) == """
+                "subject":null,"solution":null,"tenant":null,"client":null,"issuer":null,"credential":"none"
+                """)
+    }
+
+    @Test func everyCredentialHasItsName() throws {
+        for (kind, name) in [
+            (CredentialKind.none, "none"), (.jwt, "jwt"), (.apiToken, "api-token"), (.basic, "basic"),
+        ] {
+            let fragment = IdentityFragment.render(Principal(subjects: [], client: "c", credential: kind))
+            let record = try parse(Array("{".utf8) + fragment.bytes + Array("}".utf8))
+            #expect(record.member("credential")?.string == name)
+            #expect(record.member("subject")?.isNull == true)
+        }
+    }
+}
