@@ -114,11 +114,11 @@ struct ChunkDecoder: Sendable {
     /// RFC 9112 §7.1.1: `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`.
     private mutating func stepExtension(_ byte: UInt8) -> MalformedBody? {
         if byte == ASCII.carriageReturn {
-            switch state {
-            case .extensionName, .extensionValue, .extensionQuotedEnd: state = .sizeLineFeed
-            case .sizeSpace: return .badChunkSize
-            default: return .badExtension
+            if state == .sizeSpace { return .badChunkSize }
+            guard state == .extensionName || state == .extensionValue || state == .extensionQuotedEnd else {
+                return .badExtension
             }
+            state = .sizeLineFeed
             return nil
         }
         extensionBytes += 1

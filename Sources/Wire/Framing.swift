@@ -33,11 +33,9 @@ struct MessageFraming: Sendable {
     /// Takes note of a framing field; other fields are ignored.
     @inline(__always)
     mutating func note(_ field: Field, in bytes: RawSpan, minorVersion: UInt8) -> FieldDefect? {
-        switch field.kind {
-        case .contentLength: noteLength(field.value, in: bytes)
-        case .transferEncoding: noteCoding(field.value, in: bytes, minorVersion: minorVersion)
-        default: nil
-        }
+        if field.kind == .contentLength { return noteLength(field.value, in: bytes) }
+        if field.kind == .transferEncoding { return noteCoding(field.value, in: bytes, minorVersion: minorVersion) }
+        return nil
     }
 
     /// RFC 9112 §6.3 for a request: without a length or a coding there is no body.
