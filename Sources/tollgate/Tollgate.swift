@@ -12,5 +12,8 @@ struct Tollgate: AsyncParsableCommand {
 
             Exit codes: 0 fine, 64 bad usage, 78 bad configuration, 1 anything else.
             """,
-        subcommands: [DemoUpstreamCommand.self])
+        subcommands: [
+            ServeCommand.self, CheckCommand.self, ExplainCommand.self, SchemaCommand.self, TokenCommand.self,
+            HashSecretCommand.self, AuditCommand.self, HealthCommand.self, DemoUpstreamCommand.self,
+        ])
 }

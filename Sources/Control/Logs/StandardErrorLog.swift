@@ -59,7 +59,7 @@ package struct StandardErrorLog: LogHandler {
             line = writer.finish()
         case .text:
             line = Array("\(now()) \(event.level.rawValue) ".utf8)
-            JSONWriter.appendEscaped("\(event.message)".utf8, to: &line)
+            appendPrintable("\(event.message)", to: &line)
             for (key, value) in members {
                 line += " \(key)=".utf8
                 JSONWriter.appendQuoted("\(value)".utf8, to: &line)
@@ -67,5 +67,16 @@ package struct StandardErrorLog: LogHandler {
         }
         line.append(UInt8(ascii: "\n"))
         return line
+    }
+}
+
+/// Appends text with its control characters written as Swift would write them.
+private func appendPrintable(_ text: String, to bytes: inout [UInt8]) {
+    for scalar in text.unicodeScalars {
+        if scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) {
+            bytes += "\\u{\(String(scalar.value, radix: 16))}".utf8
+        } else {
+            bytes += String(scalar).utf8
+        }
     }
 }

@@ -21,7 +21,7 @@ import Testing
             log.debug("not written")
             log.warning("a\nb \u{1b}[31m", metadata: ["z": "1", "issuer": "x\"\r\ny"])
         }
-        #expect(text == "T warning a\\nb \\u001b[31m issuer=\"x\\\"\\r\\ny\" z=\"1\"\n")
+        #expect(text == "T warning a\\u{a}b \\u{1b}[31m issuer=\"x\\\"\\r\\ny\" z=\"1\"\n")
     }
 
     @Test func jsonIsAnObject() throws {

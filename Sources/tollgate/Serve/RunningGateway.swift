@@ -1,0 +1,225 @@
+import Audit
+import Authentication
+import Control
+import Gate
+import Logging
+import NIOCore
+import Proxy
+import RateLimit
+import Settings
+import Synchronization
+
+/// The rooms, connected and running. One caller at a time starts, reloads and stops it.
+final class RunningGateway: Sendable {
+    private struct State {
+        var plan: Plan
+        var sources: [(issuer: String, source: KeySource)]
+        var reloads = (succeeded: 0, failed: 0)
+        var configuredAt: Int64
+    }
+
+    private let file: String
+    private let log: Logger
+    private let server: GatewayServer
+    private let audit: AuditWriter?
+    private let registry: KeyRegistry
+    private let keyClient: KeyClient
+    private let admin = Mutex<AdminServer?>(nil)
+    private let state: Mutex<State>
+
+    /// The configuration in force.
+    var plan: Plan { state.withLock { $0.plan } }
+
+    private init(
+        _ plan: Plan, file: String, log: Logger, server: GatewayServer, audit: AuditWriter?, registry: KeyRegistry,
+        keyClient: KeyClient, sources: [(issuer: String, source: KeySource)]
+    ) {
+        self.file = file
+        self.log = log
+        self.server = server
+        self.audit = audit
+        self.registry = registry
+        self.keyClient = keyClient
+        state = Mutex(State(plan: plan, sources: sources, configuredAt: SystemClock.now().unix))
+    }
+
+    /// Opens the audit trail, then the listeners, then the admin listener.
+    static func start(_ plan: Plan, file: String) async throws -> RunningGateway {
+        let settings = plan.settings
+        let log = logger(settings.logging)
+        for warning in plan.warnings { log.warning("\(warning)") }
+
+        // The server exists only after the first snapshot; keys can be withdrawn only after that.
+        let feed = Mutex<SnapshotFeed?>(nil)
+        let client = KeyClient()
+        let registry = KeyRegistry(
+            fetch: KeyFetch { url throws(KeyFetchError) in try await client.get(url) }, log: log,
+            onRemoval: { feed.withLock { $0 }?.invalidate() })
+        var sources: [(issuer: String, source: KeySource)] = []
+        let publication = try plan.publication { request in
+            let source = registry.source(for: request)
+            sources.append((request.issuer, source))
+            return source
+        }
+
+        let workers = settings.workers > 0 ? settings.workers : System.coreCount
+        let audit = settings.audit.enabled ? try AuditWriter(settings.audit.trail, loops: workers) : nil
+        let server = GatewayServer(
+            publication,
+            options: GatewayServer.Options(
+                listeners: settings.listeners.map {
+                    ListenerAddress(name: $0.name, host: $0.address.host, port: $0.address.port)
+                },
+                workers: workers, maximumClients: settings.rateLimit.maximumClients, verifierThreads: System.coreCount),
+            audit: audit, logger: log)
+        feed.withLock { $0 = server.feed }
+        let gateway = RunningGateway(
+            plan, file: file, log: log, server: server, audit: audit, registry: registry, keyClient: client,
+            sources: sources)
+        do {
+            try await gateway.listen()
+        } catch {
+            await gateway.end()
+            throw error
+        }
+        return gateway
+    }
+
+    private func listen() async throws {
+        let settings = plan.settings
+        let ports = try await server.start()
+        for (listener, port) in zip(settings.listeners, ports) {
+            log.notice(
+                "Listening.",
+                metadata: [
+                    "listener": "\(listener.name)",
+                    "address": "\(HostAndPort(host: listener.address.host, port: port))",
+                ])
+        }
+        guard settings.admin.enabled else { return }
+        let address = settings.admin.address
+        let routes = AdminRoutes(
+            readiness: { [server] in server.isReady }, metrics: { [weak self] in self?.report() ?? MetricsReport() })
+        let started = try await AdminServer.start(host: address.host, port: address.port, routes: routes)
+        admin.withLock { $0 = started }
+        log.notice(
+            "Listening.",
+            metadata: ["listener": "admin", "address": "\(HostAndPort(host: address.host, port: started.port))"])
+    }
+
+    // MARK: Reloading
+
+    /// Reads the configuration again and puts it in force, or reports what is wrong with it and changes nothing.
+    func reload() async {
+        take("The configuration") { [file] () throws(Plan.Failure) in try Plan.load(file) }
+    }
+
+    /// Puts the present tokens in force and leaves everything else as it is.
+    func reloadTokens() async {
+        let plan = plan
+        take("The tokens file") { [file] () throws(Plan.Failure) in try plan.withPresentTokens(file) }
+    }
+
+    private func take(_ subject: String, _ load: () throws(Plan.Failure) -> Plan) {
+        let old = plan
+        do throws(Plan.Failure) {
+            let new = try load()
+            var sources: [(issuer: String, source: KeySource)] = []
+            let publication = try new.publication { request in
+                let source = registry.source(for: request)
+                sources.append((request.issuer, source))
+                return source
+            }
+            server.publish(publication)
+            registry.keep(Set(new.keyRequests.map(\.request)))
+            state.withLock { state in
+                state.plan = new
+                state.sources = sources
+                state.reloads.succeeded += 1
+                state.configuredAt = SystemClock.now().unix
+            }
+            for warning in new.warnings where !old.warnings.contains(warning) { log.warning("\(warning)") }
+            for name in Self.fixed(old.settings, new.settings) {
+                log.warning("A change takes effect only after a restart.", metadata: ["member": "\(name)"])
+            }
+            log.notice("\(subject) is in force.")
+        } catch {
+            registry.keep(Set(old.keyRequests.map(\.request)))
+            state.withLock { $0.reloads.failed += 1 }
+            for line in error.lines { log.error("\(line)") }
+            log.error("\(subject) has errors; what was in force stays.", metadata: ["errors": "\(error.errors)"])
+        }
+    }
+
+    /// The members that differ and cannot be changed while running.
+    private static func fixed(_ old: GatewaySettings, _ new: GatewaySettings) -> [String] {
+        var names: [String] = []
+        if old.listeners.map(\.address) != new.listeners.map(\.address) { names.append("listeners") }
+        if old.admin.enabled != new.admin.enabled || old.admin.address != new.admin.address { names.append("admin") }
+        if old.workers != new.workers { names.append("workers") }
+        if old.rateLimit.maximumClients != new.rateLimit.maximumClients { names.append("rateLimit.maximumClients") }
+        if old.audit.enabled != new.audit.enabled || old.audit.trail != new.audit.trail { names.append("audit") }
+        if old.logging.level != new.logging.level || old.logging.format != new.logging.format {
+            names.append("logging")
+        }
+        return names
+    }
+
+    // MARK: Stopping
+
+    /// Finishes what is under way, within the configured time, and ends everything.
+    func stop() async {
+        log.notice("Draining.")
+        if await !server.drain(timeout: plan.settings.limits.drainTimeout.wholeNanoseconds) {
+            log.warning("Requests were cut: they took longer than limits.drainTimeout.")
+        }
+        await end()
+        log.notice("Stopped.")
+    }
+
+    private func end() async {
+        registry.keep([])
+        await server.stop()
+        if let audit, case let lost = audit.stop(), lost > 0 {
+            log.error("Audit records could not be written.", metadata: ["lost": "\(lost)"])
+        }
+        await admin.withLock { $0 }?.stop()
+        await keyClient.shutdown()
+    }
+
+    // MARK: Telling
+
+    private func report() -> MetricsReport {
+        let (sources, reloads, configuredAt) = state.withLock { ($0.sources, $0.reloads, $0.configuredAt) }
+        return GatewayReport(
+            loops: server.metrics,
+            audit: audit.map {
+                let statistics = $0.statistics
+                return GatewayReport.Trail(
+                    records: statistics.records, bytes: statistics.bytes, lost: statistics.lost,
+                    isHealthy: $0.isHealthy)
+            },
+            limitedClients: server.limiter.count, isReady: server.isReady, reloads: reloads,
+            configuredAt: configuredAt, issuerKeys: sources.map { ($0.issuer, $0.source.current?.count) }
+        ).families()
+    }
+
+    private static func logger(_ settings: LoggingSettings) -> Logger {
+        let format: StandardErrorLog.Format =
+            switch settings.format {
+            case .text: .text
+            case .json: .json
+            }
+        let level: Logger.Level =
+            switch settings.level {
+            case .trace: .trace
+            case .debug: .debug
+            case .info: .info
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
+            case .critical: .critical
+            }
+        return Logger(label: "tollgate") { StandardErrorLog(label: $0, format: format, level: level) }
+    }
+}
