@@ -99,18 +99,20 @@ extension Authenticator {
     /// All subjects in the order of the templates, each once, with the issuer's prefix.
     private static func subjects(_ claims: JSON, _ issuer: Issuer) throws(InvalidToken) -> [String] {
         var subjects: [String] = []
-        var seen: Set<[UInt8]> = []
         for template in issuer.subjects {
-            for value in try resolve(template, claims) where seen.insert(Array(value.utf8)).inserted {
-                subjects.append("\(issuer.subjectPrefix):\(value)")
+            for value in try resolve(template, claims) {
+                let subject = issuer.subjectPrefix + ":" + value
+                // Quadratic, but over no more than `maximumSubjects`, and most tokens have two or three.
+                if subjects.contains(where: { $0.isByteIdentical(to: subject) }) { continue }
+                guard subjects.count < maximumSubjects else { throw .claims }
+                subjects.append(subject)
             }
-            guard subjects.count <= maximumSubjects else { throw .claims }
         }
         if subjects.isEmpty {
             guard let subject = claims.member("sub")?.string, !subject.isEmpty, isPrintable(subject) else {
                 throw .claims
             }
-            subjects.append("\(issuer.subjectPrefix):\(subject)")
+            subjects.append(issuer.subjectPrefix + ":" + subject)
         }
         return subjects
     }

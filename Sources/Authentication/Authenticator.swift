@@ -2,9 +2,9 @@ package import Identity
 
 /// Tells who a caller is from what it presented: the whole of authentication for one configuration.
 ///
-/// `begin` does what is cheap and refuses whatever form, algorithm, issuer, times, audience or key already condemn; what
-/// is left is a `Proof`, one signature check or one password hash, to be run where it may take its time. Nothing in here
-/// reads a clock, waits, or remembers: caches belong to the caller, and only proven credentials may enter them.
+/// `begin` does what is cheap and refuses whatever form, algorithm, issuer, times, audience or key already condemn;
+/// what is left is a `Proof`, one signature check or one password hash, to be run where it may take its time. Nothing
+/// in here reads a clock, waits, or remembers: caches belong to the caller, and only proven credentials enter them.
 package final class Authenticator: Sendable {
     /// The most subjects one token may have.
     package static let maximumSubjects = 256

@@ -34,19 +34,19 @@ enum Authorization {
         _ token: ArraySlice<UInt8>, _ allowed: CredentialSet
     ) throws(AuthenticationFailure) {
         guard !token.isEmpty else { throw .malformed("The Bearer token is empty.") }
-        guard !token.contains(where: { $0 == Self.space || $0 == 0x09 }) else {
-            throw .malformed("One Bearer token is wanted, without white space.")
+        // Every JWS has dots, and its first segment is base64url of `{"`. Minted API tokens have neither.
+        var looksLikeJWT = token.starts(with: "eyJ".utf8)
+        for byte in token {
+            guard byte != Self.space, byte != 0x09 else {
+                throw .malformed("One Bearer token is wanted, without white space.")
+            }
+            if byte == UInt8(ascii: ".") { looksLikeJWT = true }
         }
-        if Self.looksLikeJWT(token) {
+        if looksLikeJWT {
             if allowed.contains(.jwt) { self = .jwt(token) }
         } else if allowed.contains(.apiToken) {
             self = .apiToken(token)
         }
-    }
-
-    /// Every JWS has dots, and its first segment is base64url of `{"`. Minted API tokens have neither.
-    private static func looksLikeJWT(_ token: ArraySlice<UInt8>) -> Bool {
-        token.contains(UInt8(ascii: ".")) || token.starts(with: "eyJ".utf8)
     }
 
     private mutating func readBasic(_ text: ArraySlice<UInt8>) throws(AuthenticationFailure) {

@@ -38,9 +38,11 @@ enum Base64 {
     private static let urlValues = values(of: urlAlphabet)
     private static let standardValues = values(of: standardAlphabet)
 
-    /// 256 entries: the six bits a character stands for, or 0xff.
-    private static func values(of alphabet: [UInt8]) -> [UInt8] {
-        var values = [UInt8](repeating: 0xff, count: 256)
+    /// The six bits each character stands for, or 0xff; as long as a byte can count, so that no lookup needs a check.
+    private typealias Values = InlineArray<256, UInt8>
+
+    private static func values(of alphabet: [UInt8]) -> Values {
+        var values = Values(repeating: 0xff)
         for (value, character) in alphabet.enumerated() {
             values[Int(character)] = UInt8(truncatingIfNeeded: value)
         }
@@ -49,7 +51,7 @@ enum Base64 {
 
     // MARK: - The work
 
-    private static func decode(_ text: ArraySlice<UInt8>, values: [UInt8]) -> [UInt8]? {
+    private static func decode(_ text: ArraySlice<UInt8>, values: borrowing Values) -> [UInt8]? {
         let remainder = text.count % 4
         guard remainder != 1 else { return nil }
         var output: [UInt8] = []

@@ -93,8 +93,8 @@ package struct CredentialCache<Value: AnyObject & Sendable>: Sendable {
 
     /// Remembers a value until `expires` (Unix seconds), or not at all when that is past or the key is empty.
     ///
-    /// An entry for the same key is replaced. `generation` is the one under which the value was made, which may be older
-    /// than the one of the next lookup: then the entry is as good as absent.
+    /// An entry for the same key is replaced. `generation` is the one under which the value was made, which may be
+    /// older than the one of the next lookup: then the entry is as good as absent.
     package mutating func insert(
         _ key: CredentialKey, value: Value, expires: Int64, generation: UInt64, now: Int64
     ) {

@@ -2,8 +2,8 @@ import Synchronization
 
 /// Where an issuer's keys come from, as the data plane sees it; one per issuer, outliving configurations.
 ///
-/// Whoever fetches the keys publishes them here. Verification reads `current` and says which `kid` it missed. Nothing on
-/// the request path waits for a fetch. Touched on the miss path only, so a lock will do.
+/// Whoever fetches the keys publishes them here. Verification reads `current` and says which `kid` it missed. Nothing
+/// on the request path waits for a fetch. Touched on the miss path only, so a lock will do.
 package final class KeySource: Sendable {
     private struct State {
         var current: KeySet?

@@ -15,9 +15,9 @@ struct TokenForm {
 
     /// Takes a token apart and refuses what cannot be one, before anything is believed of it.
     ///
-    /// Linear in the token's length; JSON is bounded in depth and number of values before it is read. `jku`, `jwk`, `x5u`
-    /// and `x5c` are never looked at, `zip` means nothing in a JWS, and any `crit` is refused since nothing critical is
-    /// understood here (RFC 7515 §4.1.11).
+    /// Linear in the token's length; JSON is bounded in depth and number of values before it is read. `jku`, `jwk`,
+    /// `x5u` and `x5c` are never looked at, `zip` means nothing in a JWS, and any `crit` is refused since nothing
+    /// critical is understood here (RFC 7515 §4.1.11).
     init(_ token: ArraySlice<UInt8>, maximumDepth: Int, accepting algorithms: Set<Algorithm>) throws(InvalidToken) {
         guard let firstDot = token.firstIndex(of: Self.dot),
             let secondDot = token[(firstDot + 1)...].firstIndex(of: Self.dot),
