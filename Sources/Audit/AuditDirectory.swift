@@ -39,6 +39,13 @@ struct AuditFileName: Equatable, Comparable, Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// The UTC day, counted from 1970-01-01.
+    var day: Int64 {
+        AuditTime.day(
+            of: AuditTime.CivilDate(
+                year: Int64(stamp / 10_000), month: Int64(stamp / 100 % 100), day: Int64(stamp % 100)))
+    }
+
     static func < (left: AuditFileName, right: AuditFileName) -> Bool {
         (left.stamp, left.number) < (right.stamp, right.number)
     }

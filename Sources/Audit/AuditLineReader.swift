@@ -53,7 +53,8 @@ struct AuditFiles {
     let paths: [String]
     let isDirectory: Bool
 
-    init(at path: String) throws(AuditError) {
+    /// Without `since` all files; with it, those that can hold records of that instant or later.
+    init(at path: String, since: Int64? = nil) throws(AuditError) {
         var status = stat()
         // Unsafe: stat fills this one structure during the call.
         guard unsafe stat(path, &status) == 0 else {
@@ -65,8 +66,11 @@ struct AuditFiles {
             return
         }
         let directory = AuditDirectory(path: path)
-        paths = try directory.list().map { directory.path(of: $0) }
-        guard !paths.isEmpty else { throw .noFiles(path: path) }
+        let names = try directory.list()
+        guard !names.isEmpty else { throw .noFiles(path: path) }
+        // A file is closed before the first record of the next day; one day more allows for a clock that was set.
+        let firstDay = since.map { AuditTime.day(of: $0) - 1 } ?? Int64.min
+        paths = names.filter { $0.day >= firstDay }.map { directory.path(of: $0) }
     }
 
     /// The audit file before the one at `path`, in the same directory.

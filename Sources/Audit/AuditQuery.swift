@@ -42,7 +42,7 @@ package struct AuditQuery: Sendable {
     package func run(path: String, _ emit: (Span<UInt8>) -> Bool) throws(AuditError) -> Summary {
         var summary = Summary()
         let sinceText = since.map(AuditTime.render)
-        for file in try AuditFiles(at: path).paths {
+        for file in try AuditFiles(at: path, since: since).paths {
             let reader = try AuditLineReader(path: file)
             let isFinished = try reader.forEachLine { line, kind in
                 if case .whole = kind {

@@ -44,7 +44,9 @@ extension AuditRing {
         durationMicros: Int64
     ) -> Bool {
         var bound = Bound.fixed + Bound.decision + min(method.count * 6, Bound.method)
-        bound += min(path.count * 6, Bound.path) + min(reason.utf8CodeUnitCount * 6, Bound.reason)
+        bound +=
+            min(path.count * 6, Bound.path)
+            + (reason.hasPointerRepresentation ? min(reason.utf8CodeUnitCount * 6, Bound.reason) : 4)
         bound += (route?.escaped.count ?? 0) + identity.bytes.count + (policyEntry?.escaped.count ?? 0)
         bound += peer.escaped.count + (upstream?.escaped.count ?? 0)
         return appendRecord(bound: bound) { line in

@@ -7,6 +7,7 @@ import Testing
     @Test func namesReadBack() throws {
         let name = try #require(AuditFileName("audit-20261121-0042.jsonl"))
         #expect(name.stamp == 20_261_121 && name.number == 42 && name.text == "audit-20261121-0042.jsonl")
+        #expect(AuditFileName(day: name.day, number: 42) == name)
         #expect(AuditFileName(day: AuditTime.day(of: 0), number: 9_999).text == "audit-19700101-9999.jsonl")
     }
 

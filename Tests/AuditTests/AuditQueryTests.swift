@@ -77,6 +77,19 @@ import Testing
         }
     }
 
+    /// A file that is too old is not even opened: a directory in its place would be an error.
+    @Test func filesOfEarlierDaysAreLeftOut() throws {
+        try withDirectory { directory in
+            try write([], to: directory + "/audit-20261118-0001.jsonl/in-the-way")
+            try write(
+                Array("{\"time\":\"2026-11-20T23:59:59.999Z\",\"seq\":1}\n".utf8),
+                to: directory + "/audit-20261120-0001.jsonl")
+            let since = try #require(AuditTime.parse("2026-11-20T23:59:00Z"))
+            #expect(try found(AuditQuery(since: since), directory).sequences == [1])
+            #expect(throws: AuditError.self) { try found(AuditQuery(), directory) }
+        }
+    }
+
     @Test func stopsWhenTold() throws {
         try withDirectory { directory in
             let ring = try AuditRing()
