@@ -20,6 +20,7 @@ extension GatewaySettings {
     private func checkListeners(_ json: JSON, _ reading: inout Reading) {
         for (index, listener) in listeners.enumerated() {
             let path = reading.path.member("listeners").index(index)
+            if reading.hasError(exactlyAt: path) { continue }
             let earlier = listeners[..<index]
             let hasAddress = !reading.hasErrors(at: path.member("address"))
             if earlier.contains(where: { $0.name.hasSameBytes(as: listener.name) }) {

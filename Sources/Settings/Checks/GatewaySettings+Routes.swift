@@ -25,6 +25,7 @@ extension GatewaySettings {
     func checkRoutes(_ json: JSON, _ reading: inout Reading) {
         for (index, route) in routes.enumerated() {
             let path = reading.path.member("routes").index(index)
+            if reading.hasError(exactlyAt: path) { continue }
             if !route.name.isEmpty, routes[..<index].contains(where: { $0.name.hasSameBytes(as: route.name) }) {
                 reading.error(
                     "another route is named \"\(route.name)\"; names are unique", at: path.member("name"), in: json)

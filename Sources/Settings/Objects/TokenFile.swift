@@ -52,10 +52,11 @@ package struct TokenFile: Sendable, Equatable {
         "TokenFile", "The API tokens made by `tollgate token create`.", prototype: TokenFile(),
         [Field("tokens", \.tokens, .list(.object(Entry.shape)), "The tokens.")],
         check: { file, json, reading in
-            for (index, token) in file.tokens.enumerated()
-            where file.tokens[..<index].contains(where: { $0.id.hasSameBytes(as: token.id) }) && !token.id.isEmpty {
-                let path = reading.path.member("tokens")
-                reading.record(.error, "two tokens have the id \"\(token.id)\"", offset: json.offset, path: path)
+            var seen: Set<[UInt8]> = [[]]
+            for (index, token) in file.tokens.enumerated() where !seen.insert(Array(token.id.utf8)).inserted {
+                if token.id.isEmpty { continue }
+                let path = reading.path.member("tokens").index(index).member("id")
+                reading.error("another token has the id \"\(token.id)\"; ids are unique", at: path, in: json)
             }
         })
 

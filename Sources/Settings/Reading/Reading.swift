@@ -10,6 +10,10 @@ struct Reading {
     /// Where in that file we are.
     private(set) var path = JSONPath.root
     private(set) var problems: [Problem] = []
+    /// Whether anything found so far forbids the use of the configuration.
+    private(set) var hasErrors = false
+    /// More than anybody reads; each costs a walk to its line.
+    private static let maximumProblems = 1000
     /// Whether `${NAME}` stands for a variable: only in the configuration itself, other files have their own notation.
     private(set) var expandsVariables = true
 
@@ -18,9 +22,6 @@ struct Reading {
         self.directory = directory
         self.surroundings = surroundings
     }
-
-    /// Whether anything found so far forbids the use of the configuration.
-    var hasErrors: Bool { problems.contains { $0.severity == .error } }
 
     /// Whether an error was found at a path of the file at hand or below it.
     ///
@@ -33,6 +34,14 @@ struct Reading {
             else { return false }
             let next = problem.path.utf8.dropFirst(text.utf8.count).first
             return next == nil || next == UInt8(ascii: ".") || next == UInt8(ascii: "[")
+        }
+    }
+
+    /// Whether the value at a path of the file at hand has an error itself, such as being no object.
+    func hasError(exactlyAt path: JSONPath) -> Bool {
+        let text = path.description
+        return problems.contains {
+            $0.severity == .error && $0.file.hasSameBytes(as: document.file) && $0.path.hasSameBytes(as: text)
         }
     }
 
@@ -65,7 +74,10 @@ struct Reading {
     mutating func record(
         _ severity: Problem.Severity, _ message: String, offset: Int, path: JSONPath, in other: SourceDocument? = nil
     ) {
+        if severity == .error { hasErrors = true }
+        guard problems.count < Self.maximumProblems else { return }
         let document = other ?? document
+        let message = problems.count + 1 < Self.maximumProblems ? message : "there are more problems than are told"
         let place = lineAndColumn(of: offset, in: document.bytes)
         problems.append(
             Problem(

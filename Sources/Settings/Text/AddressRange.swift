@@ -75,10 +75,11 @@ enum IPAddress {
     private static func parseV6(_ text: String) -> [UInt8]? {
         guard text.utf8.count <= 45 else { return nil }
         guard let gap = doubleColon(text) else {
-            guard let bytes = groups(Substring(text)), bytes.count == 16 else { return nil }
+            guard let bytes = groups(Substring(text), mayEndInQuad: true), bytes.count == 16 else { return nil }
             return bytes
         }
-        guard let left = groups(text[..<gap.lowerBound]), let right = groups(text[gap.upperBound...]),
+        guard let left = groups(text[..<gap.lowerBound], mayEndInQuad: false),
+            let right = groups(text[gap.upperBound...], mayEndInQuad: true),
             left.count + right.count <= 14
         else { return nil }
         return left + [UInt8](repeating: 0, count: 16 - left.count - right.count) + right
@@ -92,13 +93,13 @@ enum IPAddress {
         return nil
     }
 
-    /// Groups of one to four hexadecimal digits, the last of which may be a dotted quad.
-    private static func groups(_ text: Substring) -> [UInt8]? {
+    /// Groups of one to four hexadecimal digits, the last two of an address may be a dotted quad.
+    private static func groups(_ text: Substring, mayEndInQuad: Bool) -> [UInt8]? {
         if text.isEmpty { return [] }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         var bytes: [UInt8] = []
         for (index, part) in parts.enumerated() {
-            if index == parts.count - 1, part.utf8.contains(UInt8(ascii: ".")), let quad = parseV4(part) {
+            if mayEndInQuad, index == parts.count - 1, part.utf8.contains(UInt8(ascii: ".")), let quad = parseV4(part) {
                 bytes.append(contentsOf: quad)
                 continue
             }
