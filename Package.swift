@@ -42,6 +42,8 @@ let package = Package(
     ],
     targets: [
         room("StrictJSON", []),
+        .target(name: "CLinux"),
+        room("Reactor", ["CLinux", nio]),
         room("Wire", [nio]),
         room("Identity", ["StrictJSON"]),
         room("RateLimit", []),
@@ -50,10 +52,11 @@ let package = Package(
         room("Policy", ["Identity"]),
         room("Gate", ["Audit", "Authentication", "Policy", "Routing", "RateLimit", "Identity", "Wire", nio]),
         room("Audit", ["Identity", "StrictJSON", crypto]),
-        room("Upstream", ["Wire", nio, nioPosix]),
+        room("Upstream", ["Reactor", "Wire", nio]),
         room(
             "Proxy",
             [
+                "Reactor",
                 "Gate", "Authentication", "Identity", "RateLimit", "Routing", "Upstream", "Audit", "Wire", nio,
                 nioPosix, logging,
             ]),

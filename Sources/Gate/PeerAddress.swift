@@ -1,5 +1,4 @@
 import Glibc
-package import NIOCore
 import RateLimit
 
 /// Where a connection comes from: the key of buckets for callers without a credential, and a member of the audit record.
@@ -15,15 +14,6 @@ package struct PeerAddress: Sendable, Equatable {
     init(bytes: [UInt8], text: [UInt8]) {
         self.bytes = bytes
         self.text = text
-    }
-
-    /// The address of a socket.
-    package init(_ address: SocketAddress?) {
-        guard let address, let text = address.ipAddress, let parsed = PeerAddress(text: Array(text.utf8)) else {
-            self = .unknown
-            return
-        }
-        self = parsed
     }
 
     /// Reads an address literal, with brackets and a port allowed as X-Forwarded-For has them. `nil` when it is none.

@@ -1,26 +1,23 @@
 import Audit
 import Authentication
 import Gate
-import Glibc
 import Identity
 import NIOCore
+import Reactor
 import Upstream
 import Wire
 
-/// One client connection: the only handler of its channel, owned by its worker's loop.
+/// One client connection: the handler of its stream, owned by its worker's loop.
 ///
-/// It translates channel and upstream events into calls of `ExchangeMachine`, and the machine's actions into writes. What
+/// It translates the stream's and the upstream's events into calls of `ExchangeMachine`, and the machine's actions into writes. What
 /// it knows beyond the machine is the shell's business: buffers, the deadline, and the audit record of the request.
-final class ClientHandler: ChannelInboundHandler, UpstreamConsumer, Deadlined {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
+final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     let worker: Worker
     private(set) var machine: ExchangeMachine
-    private var context: ChannelHandlerContext?
-    private var peer = Peer(address: .unknown)
-    private var peerText = AuditText("")
-    private var clientFacts = UpstreamHead.ClientFacts(peer: .unknown)
+    private var stream: Stream?
+    private var peer: Peer
+    private let peerText: AuditText
+    private let clientFacts: UpstreamHead.ClientFacts
 
     private var exchange: Exchange
     private var upstream: UpstreamConnection?
@@ -34,59 +31,52 @@ final class ClientHandler: ChannelInboundHandler, UpstreamConsumer, Deadlined {
     var deadline = Int64.max
     var wheelTick = Int64.max
 
-    init(worker: Worker) {
+    init(worker: Worker, peer address: PeerAddress) {
         self.worker = worker
         self.machine = ExchangeMachine(limits: worker.rules.head)
         self.exchange = Exchange(decision: worker.ids.next())
+        self.peer = Peer(address: address)
+        self.peerText = AuditText(utf8: address.text)
+        self.clientFacts = UpstreamHead.ClientFacts(peer: address)
     }
 
-    // MARK: Channel events
+    // MARK: Events of the stream
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        let address = PeerAddress(context.remoteAddress)
-        peer = Peer(address: address)
-        peerText = AuditText(utf8: address.text)
-        clientFacts = UpstreamHead.ClientFacts(peer: address)
+    /// Takes an accepted descriptor over.
+    func open(_ descriptor: Int32) {
+        guard let stream = Stream(worker.reactor, descriptor: descriptor, handler: self) else { return }
+        self.stream = stream
         worker.opened(self)
         setDeadline(worker.now().monotonic)
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    func received(_ bytes: ByteBuffer) {
         let now = worker.now()
         let wasIdle = machine.isIdle
-        perform(machine.received(unwrapInboundIn(data)), now)
+        perform(machine.received(bytes), now)
         settle(now.monotonic, keepsHeadDeadline: !wasIdle)
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .inputClosed? = event as? ChannelEvent else { return }
+    func ended() {
         let now = worker.now()
         perform(machine.receivedEOF(), now)
         settle(now.monotonic)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    func closed() {
         let now = worker.now()
         if exchange.isOpen { finishRecord(.clientGone, reason: "client-gone", now) }
         dropUpstream(now)
         machine.closed()
         deadline = .max
         out = ByteBuffer()
+        stream = nil
         worker.closed(self)
-        self.context = nil
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A reset: channelInactive follows and accounts for it.
-        context.close(promise: nil)
-    }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        setUpstreamReading(context.channel.isWritable)
+    func writabilityChanged() {
+        guard let stream else { return }
+        setUpstreamReading(stream.isWritable)
         setDeadline(worker.now().monotonic)
     }
 
@@ -95,7 +85,7 @@ final class ClientHandler: ChannelInboundHandler, UpstreamConsumer, Deadlined {
     private func perform(_ action: ExchangeMachine.ClientAction, _ now: Now) {
         switch action {
         case .wait: break
-        case .decide: decide(proven: nil, now)
+        case .decide: begin(now)
         case .refuse(let refusal): refuse(Refused(refusal), now)
         case .sendUpstream(let bytes): upstream?.send(bytes)
         case .abort: abort(.clientGone, reason: "request-broken", now)
@@ -103,13 +93,15 @@ final class ClientHandler: ChannelInboundHandler, UpstreamConsumer, Deadlined {
         }
     }
 
-    private func decide(proven: Result<Authenticated, AuthenticationFailure>?, _ now: Now) {
+    private func begin(_ now: Now) {
+        exchange.begin(machine.head, in: machine.inbound, worker: worker, now)
+        worker.exchangeBegan()
+        guard worker.mayRecord else { return refuse(Refused(.auditUnavailable), now) }
         worker.adoptLatest()
-        if proven == nil {
-            exchange.begin(machine.head, in: machine.inbound, worker: worker, now)
-            worker.exchangeBegan()
-            guard worker.mayRecord else { return refuse(Refused(.auditUnavailable), now) }
-        }
+        decide(proven: nil, now)
+    }
+
+    private func decide(proven: Result<Authenticated, AuthenticationFailure>?, _ now: Now) {
         let verdict = worker.gatekeeper.decide(
             machine.head, in: machine.inbound, peer: &peer, now: now, proven: proven)
         switch verdict {
@@ -118,16 +110,20 @@ final class ClientHandler: ChannelInboundHandler, UpstreamConsumer, Deadlined {
         case .refused(let refused):
             refuse(refused, now)
         case .verify(let proof):
-            guard let result = worker.verify(proof) else { return refuse(Refused(.overloaded), now) }
-            let request = exchange.number
-            result.assumeIsolated().whenSuccess { result in
-                // The client may have left, and even another request have begun, while the proof was on its way.
-                guard case .verdict = self.machine.waiting, self.exchange.number == request else { return }
-                let now = self.worker.now()
-                self.decide(proven: result, now)
-                self.settle(now.monotonic)
+            guard worker.verify(proof, for: self, request: exchange.number) else {
+                return refuse(Refused(.overloaded), now)
             }
         }
+    }
+
+    /// A proof came back. The client may have left meanwhile, and even another request have begun.
+    func proven(_ result: Result<Authenticated, AuthenticationFailure>, request: UInt64, generation: UInt64) {
+        guard case .verdict = machine.waiting, exchange.number == request else { return }
+        let now = worker.now()
+        worker.adoptLatest()
+        // A key or a token may have been withdrawn while the proof ran: what it proved is asked again.
+        decide(proven: generation == worker.gatekeeper.generation ? result : nil, now)
+        settle(now.monotonic)
     }
 
     private func forward(_ admitted: Admitted, _ now: Now) {
@@ -169,8 +165,7 @@ final class ClientHandler: ChannelInboundHandler, UpstreamConsumer, Deadlined {
             first.writeBytes(body.readableBytesSpan)
             connection.send(first)
         case .sendUpstream(let body):
-            connection.send(first)
-            connection.send(body)
+            connection.send(first, body)
         case .wait:
             connection.send(first)
         case .refuse(let refusal):
@@ -237,16 +232,14 @@ final class ClientHandler: ChannelInboundHandler, UpstreamConsumer, Deadlined {
         }
     }
 
-    /// Sends what was rendered into `out`, then the tail, with one flush.
+    /// Sends what was rendered into `out` and the tail with one system call.
     private func write(_ tail: ByteBuffer?) {
-        guard let context else { return }
-        if let tail {
-            if out.readableBytes > 0 { context.write(wrapOutboundOut(out), promise: nil) }
-            exchange.bytesOut += out.readableBytes + tail.readableBytes
-            context.writeAndFlush(wrapOutboundOut(tail), promise: nil)
-        } else if out.readableBytes > 0 {
-            exchange.bytesOut += out.readableBytes
-            context.writeAndFlush(wrapOutboundOut(out), promise: nil)
+        guard let stream else { return }
+        exchange.bytesOut += out.readableBytes + (tail?.readableBytes ?? 0)
+        if out.readableBytes > 0 {
+            stream.write(out, tail)
+        } else if let tail {
+            stream.write(tail)
         }
     }
 
@@ -295,7 +288,7 @@ final class ClientHandler: ChannelInboundHandler, UpstreamConsumer, Deadlined {
             }
             isAdvancing = false
         case .linger:
-            context?.close(mode: .output, promise: nil)
+            stream?.finishOutput()
         case .close:
             close()
         }
@@ -306,14 +299,11 @@ final class ClientHandler: ChannelInboundHandler, UpstreamConsumer, Deadlined {
         if exchange.isOpen { finishRecord(outcome, reason: reason, now) }
         dropUpstream(now)
         machine.closed()
-        guard let context else { return }
-        // A linger time of 0 turns the close into a reset; where that is refused a plain close must do.
-        _ = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-        context.close(promise: nil)
+        stream?.reset()
     }
 
     private func close() {
-        context?.close(promise: nil)
+        stream?.close()
     }
 
     // MARK: Draining
@@ -360,11 +350,8 @@ final class ClientHandler: ChannelInboundHandler, UpstreamConsumer, Deadlined {
     }
 
     private func setReading(_ reads: Bool) {
-        guard let channel = context?.channel else { return }
         isReading = reads
-        // Fails only on a closed channel, where there is nothing to read any more.
-        _ = try? channel.syncOptions?.setOption(.autoRead, value: reads)
-        if reads { channel.read() }
+        stream?.setReading(reads)
     }
 
     private func setUpstreamReading(_ reads: Bool) {

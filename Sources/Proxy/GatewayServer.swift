@@ -2,10 +2,9 @@ package import Audit
 import Authentication
 package import Gate
 package import Logging
-import Glibc
-import NIOCore
 import NIOPosix
 package import RateLimit
+import Reactor
 import Synchronization
 import Upstream
 
@@ -61,83 +60,81 @@ package final class GatewayServer: Sendable {
     package let metrics: [LoopMetrics]
     package let limiter: LimiterTable
     private let options: Options
-    private let group: MultiThreadedEventLoopGroup
-    private let verifiers: NIOThreadPool
-    private let workers: [NIOLoopBound<Worker>]
-    private let listening = Mutex<[any Channel]>([])
+    private let reactors: [ReactorHandle]
+    private let shared: Worker.Shared
+    private let audit: AuditWriter?
+    private let workers = Mutex<[ReactorBound<Worker>]>([])
+    private let listening = Mutex<[ReactorBound<Acceptor>]>([])
     private let draining = Atomic<Bool>(false)
 
-    /// `audit` gives each worker its ring; `nil` writes no records. `clock` is read once per event.
+    /// `audit` gives each worker its ring; `nil` writes no records.
     package init(
-        _ publication: Publication, options: Options, audit: AuditWriter?, logger: Logger,
-        clock: @escaping @Sendable () -> Now = SystemClock.now
-    ) {
+        _ publication: Publication, options: Options, audit: AuditWriter?, logger: Logger
+    ) throws {
         var random = SystemRandomNumberGenerator()
         let hashKey = CredentialHashKey(random: &random)
-        let feed = SnapshotFeed(publication)
-        let limiter = LimiterTable(maximumCells: options.maximumClients, shards: 64)
         let verifiers = NIOThreadPool(numberOfThreads: options.verifierThreads)
-        let shared = Worker.Shared(
+        self.feed = SnapshotFeed(publication)
+        self.limiter = LimiterTable(maximumCells: options.maximumClients, shards: 64)
+        self.shared = Worker.Shared(
             feed: feed,
             gate: Gatekeeper.Shared(
                 limiter: limiter, admissions: SharedCredentialCache(key: hashKey), hashKey: hashKey),
-            verifiers: verifiers, logger: logger, clock: clock)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: options.workers)
-        let loops = Array(group.makeIterator())
-        let metrics = loops.map { _ in LoopMetrics() }
-        self.metrics = metrics
-        self.workers = loops.enumerated().compactMap { index, loop in
-            // Made on its loop, which nothing else may touch it from. Cannot fail: the loop was started just now.
-            try? loop.submit {
-                let ring = audit.flatMap { index < $0.rings.count ? $0.rings[index] : nil }
-                let worker = Worker(loop: loop, shared: shared, ring: ring, metrics: metrics[index])
-                worker.startTicking()
-                return NIOLoopBound(worker, eventLoop: loop)
-            }.wait()
-        }
-        self.feed = feed
-        self.limiter = limiter
+            verifiers: verifiers, logger: logger,
+            resolver: NameResolver { body in verifiers.submit { _ in body() } })
         self.options = options
-        self.group = group
-        self.verifiers = verifiers
+        self.audit = audit
+        self.metrics = (0..<options.workers).map { _ in LoopMetrics() }
+        self.reactors = try (0..<options.workers).map { index throws(ReactorError) in
+            try ReactorHandle(name: "tollgate-\(index)")
+        }
     }
 
-    /// Binds every listener on every loop. Returns the ports, in the order of the options.
+    /// Starts the workers and binds every listener on each. Returns the ports, in the order of the options.
     package func start() async throws -> [Int] {
-        verifiers.start()
+        shared.verifiers.start()
+        for (index, reactor) in reactors.enumerated() {
+            let ring = audit.flatMap { index < $0.rings.count ? $0.rings[index] : nil }
+            let (shared, metrics) = (shared, metrics[index])
+            let worker = await reactor.submit { reactor in
+                let worker = Worker(reactor: reactor, shared: shared, ring: ring, metrics: metrics)
+                worker.startTicking()
+                return ReactorBound(worker, on: reactor)
+            }
+            workers.withLock { $0.append(worker) }
+        }
         var ports: [Int] = []
         for listener in options.listeners {
             var port = listener.port
-            for worker in workers {
-                let channel = try await bind(listener, port: port, worker: worker)
-                port = channel.localAddress?.port ?? port
-                listening.withLock { $0.append(channel) }
+            for (reactor, worker) in zip(reactors, workers.withLock { $0 }) {
+                port = try await listen(listener, port: port, on: reactor, worker: worker)
             }
             ports.append(port)
         }
         return ports
     }
 
-    private func bind(_ listener: ListenerAddress, port: Int, worker: NIOLoopBound<Worker>) async throws -> any Channel
-    {
-        let bootstrap = ServerBootstrap(group: worker.eventLoop, childGroup: worker.eventLoop)
-            .serverChannelOption(.backlog, value: 1024)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelOption(.socketOption(.init(rawValue: SO_REUSEPORT)), value: 1)
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.recvAllocator, value: ReadBuffers.allocator)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let worker = worker.value
-                    guard worker.takesConnections else { throw ChannelError.ioOnClosedChannel }
-                    try channel.pipeline.syncOperations.addHandler(ClientHandler(worker: worker))
+    private func listen(
+        _ listener: ListenerAddress, port: Int, on reactor: ReactorHandle, worker: ReactorBound<Worker>
+    ) async throws(ServerError) -> Int {
+        guard let address = StreamAddress(resolving: listener.host, port: port) else {
+            throw .cannotListen(listener, reason: "the host has no address")
+        }
+        let result = await reactor.submit { reactor -> Result<(ReactorBound<Acceptor>, Int), ReactorError> in
+            Result { () throws(ReactorError) in
+                let acceptor = try Acceptor(reactor, address: address) { descriptor, peer in
+                    guard let worker = worker.value(on: reactor) else { return }
+                    worker.accepted(descriptor, from: peer)
                 }
+                return (ReactorBound(acceptor, on: reactor), acceptor.port)
             }
-        do {
-            return try await bootstrap.bind(host: listener.host, port: port).get()
-        } catch {
-            throw ServerError.cannotListen(listener, reason: "\(error)")
+        }
+        switch result {
+        case .success((let acceptor, let port)):
+            listening.withLock { $0.append(acceptor) }
+            return port
+        case .failure(let error):
+            throw .cannotListen(listener, reason: "\(error)")
         }
     }
 
@@ -154,18 +151,21 @@ package final class GatewayServer: Sendable {
     /// `timeout` in nanoseconds. Returns whether every request was finished.
     package func drain(timeout: Int64) async -> Bool {
         draining.store(true, ordering: .relaxed)
-        let channels = listening.withLock { channels in
-            let all = channels
-            channels = []
+        let acceptors = listening.withLock { acceptors in
+            let all = acceptors
+            acceptors = []
             return all
         }
-        for channel in channels { try? await channel.close().get() }
-        let drained = workers.map { worker in
-            worker.eventLoop.flatSubmit { worker.value.drain() }
+        for reactor in reactors {
+            await reactor.submit { reactor in
+                for acceptor in acceptors { acceptor.value(on: reactor)?.close() }
+            }
         }
+        let workers = self.workers.withLock { $0 }
+        let reactors = self.reactors
         return await withTaskGroup(of: Bool.self) { group in
             group.addTask {
-                for future in drained { try? await future.get() }
+                for (reactor, worker) in zip(reactors, workers) { await Self.drained(worker, on: reactor) }
                 return true
             }
             group.addTask {
@@ -174,35 +174,31 @@ package final class GatewayServer: Sendable {
             }
             let first = await group.next() ?? false
             if !first {
-                // The futures end only with their connections: cut these, so that the other task can end as well.
-                for worker in workers { worker.eventLoop.execute { worker.value.stop() } }
+                // The other task ends only with the connections: cut these.
+                for (reactor, worker) in zip(reactors, workers) {
+                    reactor.execute { worker.value(on: $0)?.stop() }
+                }
             }
             group.cancelAll()
             return first
         }
     }
 
+    private static func drained(_ worker: ReactorBound<Worker>, on reactor: ReactorHandle) async {
+        await withCheckedContinuation { continuation in
+            reactor.execute { reactor in
+                guard let worker = worker.value(on: reactor) else { return continuation.resume() }
+                worker.drain { continuation.resume() }
+            }
+        }
+    }
+
     /// Ends everything. The audit writer is stopped afterwards by its owner.
     package func stop() async {
-        for worker in workers {
-            try? await worker.eventLoop.submit { worker.value.stop() }.get()
+        for (reactor, worker) in zip(reactors, workers.withLock { $0 }) {
+            await reactor.submit { worker.value(on: $0)?.stop() }
+            reactor.join()
         }
-        try? await group.shutdownGracefully()
-        try? await verifiers.shutdownGracefully()
-    }
-}
-
-/// The machine's clocks.
-package enum SystemClock {
-    /// Both clocks, read one after the other.
-    @Sendable package static func now() -> Now {
-        Now(monotonic: read(CLOCK_MONOTONIC), unixNanoseconds: read(CLOCK_REALTIME))
-    }
-
-    private static func read(_ clock: clockid_t) -> Int64 {
-        var time = timespec()
-        // Unsafe: fills this one structure; these two clocks cannot fail.
-        unsafe clock_gettime(clock, &time)
-        return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+        try? await shared.verifiers.shutdownGracefully()
     }
 }

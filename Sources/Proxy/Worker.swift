@@ -1,11 +1,12 @@
 import Audit
 import Authentication
 import Gate
+import Glibc
 import Identity
 import Logging
-import NIOCore
 import NIOPosix
 import RateLimit
+import Reactor
 import Upstream
 import Wire
 
@@ -33,13 +34,13 @@ final class Worker {
         let gate: Gatekeeper.Shared
         let verifiers: NIOThreadPool
         let logger: Logger
-        let clock: @Sendable () -> Now
+        let resolver: NameResolver
     }
 
     /// Proofs of one loop that may wait for a thread.
     static let maximumProofs = 4096
 
-    let loop: any EventLoop
+    let reactor: Reactor
     let shared: Shared
     let metrics: LoopMetrics
     let ring: AuditRing?
@@ -55,17 +56,17 @@ final class Worker {
     private var pools: [String: Pool] = [:]
     private var wheel: DeadlineWheel
     private var connections: [ObjectIdentifier: ClientHandler] = [:]
-    private var ticker: RepeatedTask?
     private var proofs = 0
     private var spanID: UInt64
     private var entries: [PolicyEntryKey: AuditText] = [:]
     private var lastIdleSweep: Int64 = 0
-    private var whenEmpty: EventLoopPromise<Void>?
+    private var whenEmpty: [@Sendable () -> Void] = []
+    private var isStopped = false
 
-    init(loop: any EventLoop, shared: Shared, ring: AuditRing?, metrics: LoopMetrics) {
+    init(reactor: Reactor, shared: Shared, ring: AuditRing?, metrics: LoopMetrics) {
         var random = SystemRandomNumberGenerator()
         let (publication, generation) = shared.feed.latest()
-        self.loop = loop
+        self.reactor = reactor
         self.shared = shared
         self.ring = ring
         self.metrics = metrics
@@ -73,11 +74,12 @@ final class Worker {
         self.ids = DecisionIDGenerator(random: &random)
         self.spanID = random.next()
         self.unrouted = metrics.route("")
-        self.wheel = DeadlineWheel(now: shared.clock().monotonic)
+        self.wheel = DeadlineWheel(now: reactor.now)
         adopt(publication, generation)
     }
 
-    func now() -> Now { shared.clock() }
+    /// The time of the present batch of events.
+    func now() -> Now { Now(monotonic: reactor.now, unixNanoseconds: reactor.unixNow) }
 
     /// The id of a span towards an upstream: unique within the trace is all it must be.
     func nextSpanID() -> UInt64 {
@@ -107,8 +109,7 @@ final class Worker {
             if let pool = pools[settings.name], pool.settings == settings {
                 adopted[settings.name] = pool
             } else {
-                let clock = shared.clock
-                adopted[settings.name] = Pool(settings: settings, loop: loop) { clock().monotonic }
+                adopted[settings.name] = Pool(settings: settings, reactor: reactor, resolver: shared.resolver)
             }
         }
         for (name, pool) in pools where adopted[name] !== pool { pool.close() }
@@ -124,10 +125,11 @@ final class Worker {
     // MARK: Time
 
     func startTicking() {
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        ticker = loop.scheduleRepeatedTask(
-            initialDelay: .nanoseconds(DeadlineWheel.interval), delay: .nanoseconds(DeadlineWheel.interval)
-        ) { _ in bound.value.tick() }
+        guard !isStopped else { return }
+        reactor.schedule(at: reactor.now + DeadlineWheel.interval) { [self] in
+            tick()
+            startTicking()
+        }
     }
 
     private func tick() {
@@ -145,6 +147,16 @@ final class Worker {
 
     // MARK: Connections
 
+    /// Takes a connected descriptor over, or closes it when there are enough.
+    func accepted(_ descriptor: Int32, from peer: StreamAddress) {
+        guard takesConnections else {
+            close(descriptor)
+            return
+        }
+        let address = PeerAddress(text: Array(peer.host.utf8)) ?? .unknown
+        ClientHandler(worker: self, peer: address).open(descriptor)
+    }
+
     func opened(_ handler: ClientHandler) {
         metrics.connections.add()
         connections[ObjectIdentifier(handler)] = handler
@@ -153,47 +165,60 @@ final class Worker {
     func closed(_ handler: ClientHandler) {
         metrics.closedConnections.add()
         connections[ObjectIdentifier(handler)] = nil
-        if connections.isEmpty { whenEmpty?.succeed() }
+        if connections.isEmpty { tellEmpty() }
     }
 
     /// Whether another connection may be taken: an even share of the bound for each loop.
-    var takesConnections: Bool { !isDraining && connections.count < rules.maximumConnections }
+    private var takesConnections: Bool { !isDraining && connections.count < rules.maximumConnections }
 
-    /// Ends idle connections now and the others after their present request; succeeds when none is left.
-    func drain() -> EventLoopFuture<Void> {
+    /// Ends idle connections now and the others after their present request; calls back when none is left.
+    func drain(_ whenDone: @escaping @Sendable () -> Void) {
         isDraining = true
-        let promise = whenEmpty ?? loop.makePromise(of: Void.self)
-        whenEmpty = promise
+        whenEmpty.append(whenDone)
         for handler in connections.values { handler.drain() }
-        if connections.isEmpty { promise.succeed() }
-        return promise.futureResult
+        if connections.isEmpty { tellEmpty() }
+    }
+
+    private func tellEmpty() {
+        let told = whenEmpty
+        whenEmpty = []
+        for body in told { body() }
     }
 
     /// Ends what is left, and everything that belongs to the loop.
     func stop() {
-        ticker?.cancel()
+        isStopped = true
         for handler in connections.values { handler.abandon() }
         for pool in pools.values { pool.close() }
         pools = [:]
+        plans = []
     }
 
     // MARK: Proofs
 
-    /// Runs a proof on a verifier thread and comes back with the result. `nil` means that too many wait already.
-    func verify(_ proof: Proof) -> EventLoopFuture<Result<Authenticated, AuthenticationFailure>>? {
-        guard proofs < Self.maximumProofs else { return nil }
+    /// Runs a proof on a verifier thread and comes back with the result. False when too many wait already.
+    func verify(
+        _ proof: Proof, for handler: ClientHandler, request: UInt64
+    ) -> Bool {
+        guard proofs < Self.maximumProofs else { return false }
         proofs += 1
         metrics.verifications.add()
-        let promise = loop.makePromise(of: Result<Authenticated, AuthenticationFailure>.self)
+        let bound = ReactorBound((self, handler), on: reactor)
+        let handle = reactor.handle
+        let generation = gatekeeper.generation
         shared.verifiers.submit { state in
-            switch state {
-            case .active: promise.succeed(proof.run())
-            case .cancelled: promise.succeed(.failure(.overloaded))
+            let result: Result<Authenticated, AuthenticationFailure> =
+                switch state {
+                case .active: proof.run()
+                case .cancelled: .failure(.overloaded)
+                }
+            handle.execute { reactor in
+                guard let (worker, handler) = bound.value(on: reactor) else { return }
+                worker.proofs -= 1
+                handler.proven(result, request: request, generation: generation)
             }
         }
-        let future = promise.futureResult
-        future.assumeIsolated().whenComplete { _ in self.proofs -= 1 }
-        return future
+        return true
     }
 
     // MARK: Audit

@@ -1,5 +1,4 @@
-package import NIOCore
-import NIOPosix
+package import Reactor
 import Wire
 
 /// The connections of one event loop to one upstream. Carries out what `PoolStateMachine` decides.
@@ -7,17 +6,17 @@ import Wire
 /// Owned by its loop: every call is made on it, and there is nothing to lock.
 package final class Pool {
     package let settings: UpstreamSettings
-    private let loop: any EventLoop
-    private let clock: @Sendable () -> Int64
+    private let reactor: Reactor
+    private let resolver: NameResolver
     private var machine: PoolStateMachine<UpstreamConnection, AnyObject>
-    private var wakeUp: Scheduled<Void>?
+    private var wakeUp: UInt64?
     private var wakeUpTime = Int64.max
 
-    /// `clock` gives monotonic nanoseconds; it is read only where a timer fires or an attempt ends.
-    package init(settings: UpstreamSettings, loop: any EventLoop, clock: @escaping @Sendable () -> Int64) {
+    /// `resolver` looks up endpoints that are given by name, off the loop.
+    package init(settings: UpstreamSettings, reactor: Reactor, resolver: NameResolver) {
         self.settings = settings
-        self.loop = loop
-        self.clock = clock
+        self.reactor = reactor
+        self.resolver = resolver
         self.machine = PoolStateMachine(settings: settings)
     }
 
@@ -33,8 +32,7 @@ package final class Pool {
         case .refuse(let failure, let actions):
             perform(actions)
             // Later, so that a caller never hears the answer before `acquire` returned.
-            let bound = NIOLoopBound(Weak(consumer), eventLoop: loop)
-            loop.execute { bound.value.consumer?.upstreamFailed(failure) }
+            reactor.schedule(at: now) { [weak consumer] in consumer?.upstreamFailed(failure) }
         }
         return nil
     }
@@ -61,7 +59,7 @@ package final class Pool {
     }
 
     func closed(_ connection: UpstreamConnection) {
-        perform(machine.closed(connection, endpoint: connection.endpoint, now: clock()))
+        perform(machine.closed(connection, endpoint: connection.endpoint, now: reactor.now))
     }
 
     private func perform(_ actions: [PoolStateMachine<UpstreamConnection, AnyObject>.Action]) {
@@ -87,68 +85,43 @@ package final class Pool {
 
     private func connect(_ endpoint: Int) {
         let address = settings.endpoints[endpoint]
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        let bootstrap = ClientBootstrap(group: loop)
-            .connectTimeout(.nanoseconds(settings.connectTimeout))
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
-            .channelOption(.recvAllocator, value: ReadBuffers.allocator)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let connection = UpstreamConnection(endpoint: endpoint, pool: bound.value)
-                    try channel.pipeline.syncOperations.addHandler(connection)
-                }
-            }
-        let attempt: EventLoopFuture<any Channel>
-        if let literal = try? SocketAddress(ipAddress: address.host, port: address.port) {
-            attempt = bootstrap.connect(to: literal)
-        } else {
-            attempt = bootstrap.connect(host: address.host, port: address.port)
+        if let literal = StreamAddress(literal: address.host, port: address.port) {
+            return connect(endpoint, to: literal)
         }
-        attempt.assumeIsolated().whenComplete { result in
-            self.finished(result, endpoint: endpoint)
+        let bound = ReactorBound(self, on: reactor)
+        resolver.resolve(address.host, address.port, for: reactor.handle) { reactor, found in
+            guard let pool = bound.value(on: reactor) else { return }
+            if let found { pool.connect(endpoint, to: found) } else { pool.failed(endpoint, .refused) }
         }
     }
 
-    private func finished(_ result: Result<any Channel, any Error>, endpoint: Int) {
-        switch result {
-        case .success(let channel):
-            guard
-                let connection = try? channel.pipeline.syncOperations.handler(type: UpstreamConnection.self),
-                channel.isActive
-            else {
-                perform(machine.connectFailed(endpoint: endpoint, with: .refused, now: clock()))
-                return
+    private func connect(_ endpoint: Int, to address: StreamAddress) {
+        _ = Connector(reactor, to: address, timeout: settings.connectTimeout) { [self] outcome in
+            switch outcome {
+            case .connected(let descriptor):
+                let connection = UpstreamConnection(endpoint: endpoint, pool: self)
+                guard connection.open(descriptor, on: reactor) else { return failed(endpoint, .refused) }
+                perform(machine.connected(connection, endpoint: endpoint, now: reactor.now))
+            case .failed:
+                failed(endpoint, .refused)
+            case .timedOut:
+                failed(endpoint, .connectTimeout)
             }
-            connection.joined()
-            perform(machine.connected(connection, endpoint: endpoint, now: clock()))
-        case .failure(let error):
-            let isTimeout = if case .connectTimeout? = error as? ChannelError { true } else { false }
-            let failure: UpstreamFailure = isTimeout ? .connectTimeout : .refused
-            perform(machine.connectFailed(endpoint: endpoint, with: failure, now: clock()))
         }
+    }
+
+    private func failed(_ endpoint: Int, _ failure: UpstreamFailure) {
+        perform(machine.connectFailed(endpoint: endpoint, with: failure, now: reactor.now))
     }
 
     private func schedule(at time: Int64) {
         guard time < wakeUpTime else { return }
-        wakeUp?.cancel()
+        if let wakeUp { reactor.cancel(wakeUp) }
         wakeUpTime = time
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        wakeUp = loop.scheduleTask(in: .nanoseconds(max(0, time - clock()))) {
-            let pool = bound.value
-            pool.wakeUp = nil
-            pool.wakeUpTime = .max
-            pool.perform(pool.machine.wake(now: pool.clock()))
+        wakeUp = reactor.schedule(at: time) { [self] in
+            wakeUp = nil
+            wakeUpTime = .max
+            perform(machine.wake(now: reactor.now))
         }
     }
-}
-
-private struct Weak {
-    weak var consumer: (any UpstreamConsumer)?
-    init(_ consumer: any UpstreamConsumer) { self.consumer = consumer }
-}
-
-/// How channels of the data plane size their read buffers.
-package enum ReadBuffers {
-    /// Starts at 4 KiB so that an idle connection stays small, grows to 64 KiB under bulk transfers.
-    package static let allocator = AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 4096, maximum: 65536)
 }

@@ -1,4 +1,5 @@
 package import NIOCore
+import Reactor
 package import Wire
 
 /// Who the bytes of an upstream connection belong to while a request is on it.
@@ -15,34 +16,29 @@ package protocol UpstreamConsumer: AnyObject {
     func upstreamWritabilityChanged(_ isWritable: Bool)
 }
 
-/// One connection to an endpoint: the only handler of its channel, owned by its event loop.
+/// One connection to an endpoint: the handler of its stream, owned by its reactor.
 ///
-/// It translates channel events for whoever holds it and decides nothing. Bytes that arrive while nobody holds it are
+/// It translates the stream's events for whoever holds it and decides nothing. Bytes that arrive while nobody holds it are
 /// an answer to no question: the connection is closed, so that they are never paired with the next request.
-package final class UpstreamConnection: ChannelInboundHandler {
-    package typealias InboundIn = ByteBuffer
-    package typealias OutboundOut = ByteBuffer
-
+package final class UpstreamConnection: StreamHandler {
     /// Index of the endpoint in the pool's settings.
     package let endpoint: Int
-    /// Requests that were put on this connection before the present one; 0 on a fresh one.
-    package private(set) var served = 0
 
     // Strong, because a weak reference costs an atomic side table on every read. The cycles end with the request
-    // (`consumer`) and with the channel (`pool`, `context`).
+    // (`consumer`) and with the stream (`pool`, `stream`).
     private var pool: Pool?
     private var consumer: (any UpstreamConsumer)?
-    private var context: ChannelHandlerContext?
-    private var isPooled = false
+    private var stream: Stream?
 
     init(endpoint: Int, pool: Pool) {
         self.endpoint = endpoint
         self.pool = pool
     }
 
-    /// The pool counts the connection from now on, and is told when it ends.
-    func joined() {
-        isPooled = true
+    /// Takes a connected descriptor over; false when it cannot be watched.
+    func open(_ descriptor: Int32, on reactor: Reactor) -> Bool {
+        stream = Stream(reactor, descriptor: descriptor, handler: self)
+        return stream != nil
     }
 
     /// Gives the connection to a request.
@@ -51,58 +47,50 @@ package final class UpstreamConnection: ChannelInboundHandler {
     }
 
     /// Whether writes are taken without growing the send queue.
-    package var isWritable: Bool { context?.channel.isWritable ?? false }
+    package var isWritable: Bool { stream?.isWritable ?? false }
 
-    /// Writes and sends at once: one system call.
-    package func send(_ bytes: ByteBuffer) {
-        context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    /// Sends bytes, and a second run behind them with the same system call.
+    package func send(_ bytes: ByteBuffer, _ tail: ByteBuffer? = nil) {
+        stream?.write(bytes, tail)
     }
 
     /// Stops or resumes reading, as the consumer's other side can take more.
     package func setReading(_ isReading: Bool) {
-        guard let channel = context?.channel else { return }
-        // Fails only on a closed channel, where there is nothing to read any more.
-        _ = try? channel.syncOptions?.setOption(.autoRead, value: isReading)
-        if isReading { channel.read() }
+        stream?.setReading(isReading)
     }
 
     /// Gives the connection back. It is kept when the answer ended cleanly, else closed.
     package func release(reusable: Bool, now: Int64) {
         consumer = nil
-        served += 1
         guard let pool else { return close() }
-        pool.release(self, reusable: reusable && context != nil, now: now)
+        pool.release(self, reusable: reusable && stream?.isOpen == true, now: now)
     }
 
     func close() {
         consumer = nil
-        context?.close(promise: nil)
+        stream?.close()
     }
 
-    package func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
+    package func received(_ bytes: ByteBuffer) {
+        guard let consumer else { return close() }
+        consumer.upstreamReceived(bytes)
     }
 
-    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard let consumer else { return context.close(promise: nil) }
-        consumer.upstreamReceived(unwrapInboundIn(data))
+    /// A server that ends its side has said all it will say: nothing more can be asked on this connection.
+    package func ended() {
+        stream?.close()
     }
 
-    package func channelInactive(context: ChannelHandlerContext) {
-        self.context = nil
+    package func closed() {
+        stream = nil
         let consumer = self.consumer
         self.consumer = nil
-        if isPooled { pool?.closed(self) }
+        pool?.closed(self)
         pool = nil
         consumer?.upstreamClosed()
     }
 
-    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A reset or a broken pipe: what it means for the request is said by channelInactive, which follows.
-        context.close(promise: nil)
-    }
-
-    package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        consumer?.upstreamWritabilityChanged(context.channel.isWritable)
+    package func writabilityChanged() {
+        consumer?.upstreamWritabilityChanged(isWritable)
     }
 }

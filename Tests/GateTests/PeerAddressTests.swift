@@ -1,5 +1,4 @@
 import Gate
-import NIOCore
 import Testing
 
 @Suite struct PeerAddressTests {
@@ -19,12 +18,6 @@ import Testing
     @Test func theTextIsTheLiteralWithoutItsPort() throws {
         #expect(try #require(address("[2001:db8::1]:443")).text == Array("2001:db8::1".utf8))
         #expect(try #require(address("192.0.2.1:9")).text == Array("192.0.2.1".utf8))
-    }
-
-    @Test func aSocketsAddressIsTaken() throws {
-        let socket = try SocketAddress(ipAddress: "127.0.0.1", port: 5)
-        #expect(PeerAddress(socket).text == Array("127.0.0.1".utf8))
-        #expect(PeerAddress(nil) == .unknown)
     }
 
     @Test(arguments: [

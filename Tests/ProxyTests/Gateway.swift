@@ -25,7 +25,7 @@ struct Gateway {
         self.origin = origin
         let publication = try Self.publication(
             origin: origin.port, quota: quota, adjust: adjust, settings: settings)
-        server = GatewayServer(
+        server = try GatewayServer(
             publication,
             options: .init(
                 listeners: [.init(name: "test", host: "127.0.0.1", port: 0)], workers: workers, maximumClients: 1000,

@@ -64,7 +64,7 @@ final class RunningGateway: Sendable {
 
         let workers = settings.workers > 0 ? settings.workers : System.coreCount
         let audit = settings.audit.enabled ? try AuditWriter(settings.audit.trail, loops: workers) : nil
-        let server = GatewayServer(
+        let server = try GatewayServer(
             publication,
             options: GatewayServer.Options(
                 listeners: settings.listeners.map {

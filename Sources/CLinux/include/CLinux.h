@@ -1,0 +1,62 @@
+#ifndef TOLLGATE_CLINUX_H
+#define TOLLGATE_CLINUX_H
+
+// What Swift's Glibc module lacks: epoll, eventfd, accept4, and socket addresses without casts between their types.
+// Every function returns a negative errno where the system call fails.
+
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#pragma clang assume_nonnull begin
+
+// One event, without the packed layout of struct epoll_event.
+struct tollgate_event {
+    uint64_t token;
+    uint32_t events;
+};
+
+// An IPv4 or IPv6 address and port as the system calls take it.
+struct tollgate_address {
+    struct sockaddr_storage storage;
+    uint32_t length;
+};
+
+int tollgate_epoll_create(void);
+int tollgate_epoll_add(int poll, int descriptor, uint32_t events, uint64_t token);
+int tollgate_epoll_remove(int poll, int descriptor);
+// Up to 128 events; an interrupted wait returns 0 events. `milliseconds` below 0 waits without end.
+int tollgate_epoll_wait(int poll, struct tollgate_event *events, int count, int milliseconds);
+
+// Names the calling thread, cut to the 15 characters the kernel keeps.
+void tollgate_name_thread(const char *name);
+
+int tollgate_eventfd(void);
+void tollgate_eventfd_signal(int descriptor);
+void tollgate_eventfd_drain(int descriptor);
+
+// Numeric addresses only, unless `resolves`: then names too, which blocks.
+int tollgate_resolve(const char *host, uint16_t port, int resolves, struct tollgate_address *address);
+// The numeric host into `text` of 46 bytes; returns the port.
+int tollgate_describe(const struct tollgate_address *address, char *text);
+int tollgate_local_port(int descriptor);
+
+// Non-blocking, close-on-exec sockets with TCP_NODELAY.
+int tollgate_listen(const struct tollgate_address *address, int backlog);
+int tollgate_accept(int descriptor, struct tollgate_address *peer);
+int tollgate_connect(const struct tollgate_address *address);
+// What a finished connection attempt came to: 0 or a negative errno.
+int tollgate_connect_result(int descriptor);
+
+ssize_t tollgate_receive(int descriptor, void *bytes, size_t count);
+// One or two runs of bytes in one system call; never raises SIGPIPE.
+ssize_t tollgate_send(int descriptor, const void *_Nullable first, size_t first_count, const void *_Nullable second,
+                      size_t second_count);
+void tollgate_shutdown_output(int descriptor);
+// The next close sends a reset.
+void tollgate_reset_on_close(int descriptor);
+
+#pragma clang assume_nonnull end
+
+#endif

@@ -1,0 +1,178 @@
+import CLinux
+import NIOCore
+
+/// One thread with one epoll instance: the event loop that owns connections, their handlers and everything they touch.
+///
+/// Sockets are registered once, edge-triggered, so that in steady state the only system calls are one wait per batch and
+/// the reads and writes themselves. The class is not Sendable on purpose: who holds a `Reactor` is on its thread. Other
+/// threads hold its `ReactorHandle`.
+package final class Reactor {
+    /// Events taken from the kernel at a time.
+    private static let batch = 128
+    /// Bytes one read can take; the buffer is shared by all connections of the loop.
+    static let readSize = 65536
+
+    /// For other threads.
+    package let handle: ReactorHandle
+    /// The time at which the present batch of events was taken, in monotonic nanoseconds.
+    package private(set) var now: Int64
+    /// The wall clock of the same moment, in nanoseconds since 1970.
+    package private(set) var unixNow: Int64
+
+    let poll: Int32
+    var scratch = ByteBufferAllocator().buffer(capacity: Reactor.readSize)
+    private var slots: [Slot] = []
+    private var freeSlots: [Int] = []
+    private var timers: [Timer] = []
+    private var nextTimer: UInt64 = 0
+    private var again: [any EventSource] = []
+    private var deferred: [() -> Void] = []
+    private var isStopping = false
+
+    private struct Slot {
+        var source: (any EventSource)?
+        var generation: UInt32
+    }
+
+    private struct Timer {
+        let time: Int64
+        let id: UInt64
+        let action: () -> Void
+    }
+
+    init(handle: ReactorHandle, poll: Int32) {
+        self.handle = handle
+        self.poll = poll
+        self.now = Clocks.monotonic()
+        self.unixNow = Clocks.unix()
+    }
+
+    // MARK: Sources
+
+    /// Registers a descriptor; its source is told of events until `remove`. Returns nil when the kernel refuses.
+    func add(_ source: any EventSource, descriptor: Int32, events: UInt32) -> Int? {
+        let index: Int
+        if let free = freeSlots.popLast() {
+            index = free
+        } else {
+            index = slots.count
+            slots.append(Slot(source: nil, generation: 0))
+        }
+        let token = UInt64(slots[index].generation) << 32 | UInt64(UInt32(truncatingIfNeeded: index))
+        guard tollgate_epoll_add(poll, descriptor, events, token) == 0 else {
+            freeSlots.append(index)
+            return nil
+        }
+        slots[index].source = source
+        return index
+    }
+
+    /// Forgets a source. The caller closes the descriptor, which takes it out of the epoll set. The generation keeps an
+    /// event of the old descriptor, already in the batch, from reaching whoever gets the slot next.
+    func remove(_ index: Int) {
+        slots[index].source = nil
+        slots[index].generation &+= 1
+        freeSlots.append(index)
+    }
+
+    /// Calls the source again in the next round although the kernel will not say that it is ready again.
+    func callAgain(_ source: any EventSource) {
+        again.append(source)
+    }
+
+    /// Runs the closure after the present event, when nobody is in the middle of anything.
+    func afterEvent(_ body: @escaping () -> Void) {
+        deferred.append(body)
+    }
+
+    // MARK: Timers
+
+    /// Calls the closure once the time has come, in monotonic nanoseconds; at most a millisecond late on an idle loop.
+    /// Linear in the number of timers, of which a loop has a handful: deadlines of connections are kept elsewhere.
+    @discardableResult
+    package func schedule(at time: Int64, _ action: @escaping () -> Void) -> UInt64 {
+        nextTimer += 1
+        let index = timers.firstIndex { $0.time > time } ?? timers.count
+        timers.insert(Timer(time: time, id: nextTimer, action: action), at: index)
+        return nextTimer
+    }
+
+    /// Takes a timer back; one that has fired is no matter.
+    package func cancel(_ timer: UInt64) {
+        timers.removeAll { $0.id == timer }
+    }
+
+    // MARK: The loop
+
+    /// Ends `run` after the present round.
+    package func stop() {
+        isStopping = true
+    }
+
+    func run() {
+        var events = [tollgate_event](repeating: tollgate_event(token: 0, events: 0), count: Self.batch)
+        while !isStopping {
+            // Unsafe: the array holds as many events as the call may fill.
+            let count = unsafe events.withUnsafeMutableBufferPointer { buffer -> Int32 in
+                guard let base = buffer.baseAddress else { return 0 }
+                return unsafe tollgate_epoll_wait(poll, base, Int32(Self.batch), timeout())
+            }
+            now = Clocks.monotonic()
+            unixNow = Clocks.unix()
+            for index in 0..<max(0, Int(count)) { dispatch(events[index]) }
+            runAgain()
+            fireTimers()
+            for task in handle.takeTasks() {
+                task(self)
+                runDeferred()
+            }
+        }
+    }
+
+    private func dispatch(_ event: tollgate_event) {
+        let index = Int(UInt32(truncatingIfNeeded: event.token))
+        guard index < slots.count, slots[index].generation == UInt32(event.token >> 32) else { return }
+        guard let source = slots[index].source else { return }
+        source.ready(event.events)
+        runDeferred()
+    }
+
+    private func runAgain() {
+        guard !again.isEmpty else { return }
+        let sources = again
+        again.removeAll(keepingCapacity: true)
+        for source in sources {
+            source.ready(0)
+            runDeferred()
+        }
+    }
+
+    private func runDeferred() {
+        while !deferred.isEmpty {
+            let bodies = deferred
+            deferred.removeAll(keepingCapacity: true)
+            for body in bodies { body() }
+        }
+    }
+
+    private func fireTimers() {
+        while let first = timers.first, first.time <= now {
+            timers.removeFirst()
+            first.action()
+            runDeferred()
+        }
+    }
+
+    /// Milliseconds until the next timer, rounded up; -1 without one.
+    private func timeout() -> Int32 {
+        guard again.isEmpty else { return 0 }
+        guard let first = timers.first else { return -1 }
+        return Int32(clamping: max(0, (first.time - Clocks.monotonic() + 999_999) / 1_000_000))
+    }
+}
+
+/// A descriptor that the reactor watches.
+protocol EventSource: AnyObject {
+    /// Events of epoll; 0 when the source asked to be called again.
+    func ready(_ events: UInt32)
+}

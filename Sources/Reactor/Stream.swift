@@ -1,0 +1,229 @@
+import CLinux
+import Glibc
+package import NIOCore
+
+/// Who a stream's bytes and events are for. Every call comes on the reactor's thread.
+package protocol StreamHandler: AnyObject {
+    /// Bytes arrived. The buffer is the reactor's and is filled again after the call: a handler that keeps bytes costs
+    /// the reactor a new buffer.
+    func received(_ bytes: ByteBuffer)
+    /// The peer will send nothing more. The stream can still be written to.
+    func ended()
+    /// The stream is gone; nothing follows.
+    func closed()
+    /// `Stream.isWritable` changed.
+    func writabilityChanged()
+}
+
+/// One connected TCP socket of a reactor.
+///
+/// Registered once for reading and writing, edge-triggered: it remembers itself what it could still read or write, and
+/// pausing, resuming and waiting for room cost no system call.
+package final class Stream: EventSource {
+    /// Bytes that may wait to be sent before the writer is asked to pause, and at which it may go on.
+    private static let highWater = 262_144
+    private static let lowWater = 65536
+    /// Reads in a row before others get their turn.
+    private static let maximumReads = 8
+
+    package let reactor: Reactor
+    private var handler: (any StreamHandler)?
+    private var descriptor: Int32
+    private var slot: Int?
+
+    private var isReadable = false
+    private var isReading = true
+    private var hasEnded = false
+    private var mayHaveEnded = false
+    private var isInRead = false
+    private var hasFailed = false
+
+    private var queue: [ByteBuffer] = []
+    private var queueHead = 0
+    private var queuedBytes = 0
+    private var wasWritable = true
+    private var endsOutput = false
+
+    /// Takes a connected descriptor over. `nil` when the kernel cannot watch it; the descriptor is closed then.
+    package init?(_ reactor: Reactor, descriptor: Int32, handler: any StreamHandler) {
+        self.reactor = reactor
+        self.handler = handler
+        self.descriptor = descriptor
+        let events = Events.input | Events.output | Events.peerEnded | Events.edge
+        guard let slot = reactor.add(self, descriptor: descriptor, events: events) else {
+            Glibc.close(descriptor)
+            self.descriptor = -1
+            return nil
+        }
+        self.slot = slot
+    }
+
+    /// Whether the stream has not been closed.
+    package var isOpen: Bool { descriptor >= 0 }
+
+    /// Whether more can be written without queueing beyond the bound.
+    package var isWritable: Bool { queuedBytes < Self.highWater }
+
+    // MARK: Reading
+
+    /// Stops or resumes reading.
+    package func setReading(_ reads: Bool) {
+        guard reads != isReading else { return }
+        isReading = reads
+        // Later, so that nobody is called from within its own call.
+        if reads, isReadable, !isInRead { reactor.callAgain(self) }
+    }
+
+    func ready(_ events: UInt32) {
+        if events & (Events.input | Events.peerEnded | Events.hangUp | Events.error) != 0 { isReadable = true }
+        if events & (Events.peerEnded | Events.hangUp | Events.error) != 0 { mayHaveEnded = true }
+        if events & (Events.error | Events.hangUp) != 0 { hasFailed = hasFailed || events & Events.error != 0 }
+        if events & Events.output != 0, queuedBytes > 0 { flush() }
+        // A reset is noticed even while reading is paused.
+        if isReadable, isReading || hasFailed { read() }
+    }
+
+    private func read() {
+        isInRead = true
+        defer { isInRead = false }
+        var reads = 0
+        while isReadable, isReading || hasFailed, isOpen, !hasEnded {
+            guard reads < Self.maximumReads else { return reactor.callAgain(self) }
+            reads += 1
+            reactor.scratch.clear()
+            let descriptor = self.descriptor
+            // Unsafe: the call fills at most the bytes it is given, and says how many.
+            let result = unsafe reactor.scratch.writeWithUnsafeMutableBytes(minimumWritableBytes: Reactor.readSize) {
+                room in
+                guard let base = room.baseAddress else { return 0 }
+                received = unsafe tollgate_receive(descriptor, base, Reactor.readSize)
+                return max(0, received)
+            }
+            if result > 0 {
+                // A short read has emptied the socket (epoll(7)), unless the end of the stream is still to be read.
+                if result < Reactor.readSize, !mayHaveEnded { isReadable = false }
+                handler?.received(reactor.scratch)
+            } else if received == 0 {
+                isReadable = false
+                hasEnded = true
+                handler?.ended()
+            } else if received == -Int(EAGAIN) {
+                isReadable = false
+            } else {
+                isReadable = false
+                close()
+            }
+        }
+    }
+
+    /// The result of the last read; a member, because the closure that fills the buffer returns a count only.
+    private var received = 0
+
+    // MARK: Writing
+
+    /// Sends bytes, and a second run behind them in the same system call. What the socket does not take is queued.
+    package func write(_ first: ByteBuffer, _ second: ByteBuffer? = nil) {
+        guard isOpen else { return }
+        guard queuedBytes == 0 else {
+            enqueue(first)
+            if let second { enqueue(second) }
+            return noteWritability()
+        }
+        let sent = send(first, second)
+        let firstCount = first.readableBytes
+        if sent < firstCount {
+            enqueue(first, droppingFirst: sent)
+            if let second { enqueue(second) }
+        } else if let second, sent < firstCount + second.readableBytes {
+            enqueue(second, droppingFirst: sent - firstCount)
+        } else {
+            return
+        }
+        noteWritability()
+    }
+
+    /// Bytes the socket took. A failure takes them all: the stream is about to be closed.
+    private func send(_ first: ByteBuffer, _ second: ByteBuffer?) -> Int {
+        let total = first.readableBytes + (second?.readableBytes ?? 0)
+        // Unsafe: the pointers are used during the call only.
+        let sent = unsafe first.withUnsafeReadableBytes { head in
+            guard let second else {
+                return unsafe tollgate_send(descriptor, head.baseAddress, head.count, nil, 0)
+            }
+            return unsafe second.withUnsafeReadableBytes { tail in
+                unsafe tollgate_send(descriptor, head.baseAddress, head.count, tail.baseAddress, tail.count)
+            }
+        }
+        if sent >= 0 { return sent }
+        if sent == -Int(EAGAIN) { return 0 }
+        // Broken. The reading side learns of it as well and closes; asking for that makes sure.
+        hasFailed = true
+        isReadable = true
+        reactor.callAgain(self)
+        return total
+    }
+
+    private func enqueue(_ bytes: ByteBuffer, droppingFirst count: Int = 0) {
+        var rest = bytes
+        rest.moveReaderIndex(forwardBy: count)
+        guard rest.readableBytes > 0 else { return }
+        queue.append(rest)
+        queuedBytes += rest.readableBytes
+    }
+
+    private func flush() {
+        while queueHead < queue.count {
+            let bytes = queue[queueHead]
+            let sent = send(bytes, nil)
+            queuedBytes -= sent
+            guard sent == bytes.readableBytes else {
+                queue[queueHead].moveReaderIndex(forwardBy: sent)
+                return noteWritability()
+            }
+            queueHead += 1
+        }
+        queue.removeAll(keepingCapacity: queue.count < 16)
+        queueHead = 0
+        queuedBytes = 0
+        if endsOutput { tollgate_shutdown_output(descriptor) }
+        noteWritability()
+    }
+
+    private func noteWritability() {
+        let isWritableNow = wasWritable ? queuedBytes < Self.highWater : queuedBytes <= Self.lowWater
+        guard isWritableNow != wasWritable else { return }
+        wasWritable = isWritableNow
+        handler?.writabilityChanged()
+    }
+
+    // MARK: Ending
+
+    /// Says that nothing more will be written, once everything queued is sent.
+    package func finishOutput() {
+        guard isOpen, !endsOutput else { return }
+        endsOutput = true
+        if queuedBytes == 0 { tollgate_shutdown_output(descriptor) }
+    }
+
+    /// Closes with a reset, so that the peer cannot take what it has for the whole.
+    package func reset() {
+        if isOpen { tollgate_reset_on_close(descriptor) }
+        close()
+    }
+
+    /// Closes. What is queued is dropped; the handler hears of it after the present event.
+    package func close() {
+        guard isOpen else { return }
+        if let slot { reactor.remove(slot) }
+        slot = nil
+        Glibc.close(descriptor)
+        descriptor = -1
+        queue = []
+        queuedBytes = 0
+        reactor.afterEvent {
+            let handler = self.handler
+            self.handler = nil
+            handler?.closed()
+        }
+    }
+}
