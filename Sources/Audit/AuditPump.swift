@@ -198,8 +198,10 @@ package final class AuditPump {
 
     private func writePending(day: Int64) -> Bool {
         while written < pending.count {
+            // A local reference, because a span of a member cannot outlast the access to it.
+            let bytes = pending
             // Unsafe: raw bytes of an array of UInt8 hold no padding, and the span ends with this statement.
-            let count = unsafe trail.write(pending.span.bytes.extracting(droppingFirst: written), day: day)
+            let count = unsafe trail.write(bytes.span.bytes.extracting(droppingFirst: written), day: day)
             guard count > 0 else { return note(count) }
             written += count
         }
