@@ -90,7 +90,11 @@ package struct Gatekeeper {
     /// Appends the target of the request decided last as the route rewrites it: path, and the query as it came.
     package func appendTarget(_ admitted: Admitted, head: RequestHead, in bytes: ByteBuffer, to out: inout ByteBuffer) {
         admitted.route.rewrite.append(path: path, restStart: admitted.restStart, to: &out)
-        if let query = head.query {
+        guard let query = head.query else { return }
+        let raw = bytes.readableBytesUInt8Span.extracting(query.range)
+        if InboundQuery.namesIdentity(raw) {
+            InboundQuery.appendWithoutIdentity(raw, to: &out)
+        } else {
             out.writeInteger(UInt8(ascii: "?"))
             out.writeBytes(bytes.readableBytesSpan.extracting(query.range))
         }

@@ -26,31 +26,29 @@ struct DeadlineWheel {
 
     /// Takes note of a connection's deadline. Constant time, and nothing at all unless it lies before the next look.
     mutating func note(_ entry: any Deadlined) {
+        guard entry.deadline != .max else { return }
         let tick = min(entry.deadline / Self.interval + 1, current + Self.slotCount - 1)
         guard tick < entry.wheelTick else { return }
         insert(entry, at: max(tick, current + 1))
     }
 
-    /// Time passed. Entries whose deadline is over are told; the others are put where they belong now.
-    mutating func advance(now: Int64) {
+    /// Time passed: the entries whose deadline is over. They are off the wheel until they are noted again, which the
+    /// caller does after telling them, so that nobody moves a deadline while the wheel is walked.
+    mutating func due(now: Int64) -> [any Deadlined] {
+        var due: [any Deadlined] = []
         let target = now / Self.interval
         while current < target {
             current += 1
             let index = Int(current % Self.slotCount)
             guard !slots[index].isEmpty else { continue }
-            let due = slots[index]
+            let entries = slots[index]
             slots[index].removeAll(keepingCapacity: true)
-            for entry in due where entry.wheelTick == current {
+            for entry in entries where entry.wheelTick == current {
                 entry.wheelTick = .max
-                if entry.deadline <= now {
-                    entry.deadlinePassed(now: now)
-                }
-                if entry.deadline != .max {
-                    let tick = min(entry.deadline / Self.interval + 1, current + Self.slotCount - 1)
-                    insert(entry, at: max(tick, current + 1))
-                }
+                if entry.deadline <= now { due.append(entry) } else { note(entry) }
             }
         }
+        return due
     }
 
     private mutating func insert(_ entry: any Deadlined, at tick: Int64) {

@@ -77,6 +77,7 @@ struct ExchangeMachine {
     private var interims = 0
     private var attempts = 0
     private(set) var hasAnswerBegun = false
+    private var hasSentAnswer = false
     private(set) var status = 0
 
     private var hasInputEnded = false
@@ -430,12 +431,15 @@ struct ExchangeMachine {
         if answer.readableBytes == 0 { answer = ByteBuffer() }
         switch progress {
         case .more:
-            return out.readableBytes == 0 && tail == nil ? .wait : .send(tail: tail)
+            guard out.readableBytes > 0 || tail != nil else { return .wait }
+            hasSentAnswer = true
+            return .send(tail: tail)
         case .end:
             answerPhase = .done
             return .finish(tail: tail)
-        case .malformed:
-            return .abort
+        case .malformed(let reason):
+            // Begun, but not yet sent: a whole answer of our own is still possible, and says more than a cut.
+            return hasSentAnswer ? .abort : .refuse(.upstream(.malformedAnswer(reason.detail)))
         }
     }
 
@@ -471,6 +475,7 @@ struct ExchangeMachine {
         answer = ByteBuffer()
         answerPhase = .done
         hasAnswerBegun = false
+        hasSentAnswer = false
         isUpstreamReady = false
         isRequestDone = true
     }

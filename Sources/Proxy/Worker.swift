@@ -134,7 +134,10 @@ final class Worker {
 
     private func tick() {
         let now = self.now().monotonic
-        wheel.advance(now: now)
+        for handler in wheel.due(now: now) {
+            handler.deadlinePassed(now: now)
+            wheel.note(handler)
+        }
         guard now - lastIdleSweep >= 1_000_000_000 else { return }
         lastIdleSweep = now
         adoptLatest()

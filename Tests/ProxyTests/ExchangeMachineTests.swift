@@ -230,6 +230,19 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
         #expect(!chunked.sentToClient.hasSuffix("0\r\n\r\n"))
     }
 
+    @Test func aBodyThatIsBrokenBeforeAnythingWasSentIsA502() {
+        var shell = Shell()
+        shell.client(get)
+        shell.origin("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+        #expect(shell.refusals.map(\.answer.status) == [502])
+        #expect(shell.sentToClient.isEmpty)
+        var late = Shell()
+        late.client(get)
+        late.origin("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+        late.origin("zz\r\n")
+        #expect(late.isAborted)
+    }
+
     @Test func onlyWhatCanBeRepeatedIsRepeated() {
         var shell = Shell()
         shell.client(get)

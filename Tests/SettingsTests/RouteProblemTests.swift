@@ -102,8 +102,8 @@ import Testing
                         + " \"authenticate\": [] asks nobody; remove one",
                     "5:127: error: $.routes[2].preAuthenticated: \"preAuthenticated\" needs to know who asks, and"
                         + " \"authenticate\": [] asks nobody; remove one",
-                    "5:143: error: $.routes[2].policy: \"policy\" needs to know who asks, and \"authenticate\": [] asks"
-                        + " nobody; remove one",
+                    "5:143: warning: $.routes[2].policy: the policy is asked about a caller without subjects, because"
+                        + " \"authenticate\": [] asks nobody",
                 ])
     }
 

@@ -138,6 +138,10 @@ package final class RawOrigin: Sendable {
         var keep = true
         let plan = script(head)
         if case .beforeBody(let steps) = plan { keep = perform(steps, socket, reader) }
+        if case .afterBody = plan, head.value("expect")?.lowercased() == "100-continue" {
+            // RFC 9110 section 10.1.1: a client may be waiting for it.
+            keep = socket.send(latin1("HTTP/1.1 100 Continue\r\n\r\n"))
+        }
         if keep { reader.body(Self.framing(of: head), into: &request, by: .now + .seconds(600)) }
         state.withLock { $0.requests.append((number, request)) }
         if keep, request.ending == .complete, case .afterBody(let steps) = plan {

@@ -97,16 +97,18 @@ package final class Socket: Sendable {
     package func send(_ bytes: [UInt8], by deadline: ContinuousClock.Instant = .now + .seconds(30)) -> Bool {
         var start = 0
         while start < bytes.count {
-            let sent = unsafe bytes.withUnsafeBytes { raw in
-                unsafe Glibc.send(
-                    descriptor, unsafe raw.baseAddress?.advanced(by: start), bytes.count - start,
-                    Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            let (sent, code) = whileOpen {
+                unsafe bytes.withUnsafeBytes { raw in
+                    unsafe Glibc.send(
+                        descriptor, unsafe raw.baseAddress?.advanced(by: start), bytes.count - start,
+                        Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+                }
             }
             if sent > 0 {
                 start += sent
-            } else if errno == EAGAIN || errno == EWOULDBLOCK {
+            } else if code == EAGAIN || code == EWOULDBLOCK {
                 guard wait(for: Int16(POLLOUT), by: deadline) else { return false }
-            } else if errno != EINTR {
+            } else if code != EINTR {
                 return false
             }
         }
@@ -117,15 +119,26 @@ package final class Socket: Sendable {
     package func receive(atMost limit: Int = 262_144, by deadline: ContinuousClock.Instant) -> Received {
         while true {
             guard wait(for: Int16(POLLIN), by: deadline) else { return .timeout }
-            var count = 0
+            var (count, code) = (0, Int32(0))
             let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, initialized in
-                count = unsafe recv(descriptor, buffer.baseAddress, limit, Int32(MSG_DONTWAIT))
+                (count, code) = whileOpen {
+                    unsafe recv(descriptor, buffer.baseAddress, limit, Int32(MSG_DONTWAIT))
+                }
                 initialized = max(0, count)
             }
             if count > 0 { return .bytes(bytes) }
             if count == 0 { return .end }
-            if errno == EAGAIN || errno == EINTR { continue }
+            if code == EAGAIN || code == EINTR { continue }
             return .reset
+        }
+    }
+
+    /// Makes one call that does not block, unless the descriptor was given back and may belong to another socket by now.
+    private func whileOpen(_ call: () -> Int) -> (result: Int, code: Int32) {
+        isOpen.withLock { open in
+            guard open else { return (-1, EBADF) }
+            let result = call()
+            return (result, errno)
         }
     }
 
@@ -163,11 +176,10 @@ package final class Socket: Sendable {
 
     /// Closes the socket; calling it again does nothing.
     package func close() {
-        let mustClose = isOpen.withLock { open in
-            defer { open = false }
-            return open
+        isOpen.withLock { open in
+            if open, descriptor >= 0 { _ = Glibc.close(descriptor) }
+            open = false
         }
-        if mustClose, descriptor >= 0 { _ = Glibc.close(descriptor) }
     }
 
     private func setOption(_ level: Int32, _ name: Int32, _ value: Int32) {

@@ -56,9 +56,14 @@ extension GatewaySettings {
                         + " everybody in with \"authenticate\": []", at: path, in: json)
                 return
             }
+            if route.policy != nil {
+                // Allowed: a policy that grants nobody anything closes a path, and says so with a 403.
+                reading.warning(
+                    "the policy is asked about a caller without subjects, because \"authenticate\": [] asks nobody",
+                    at: path.member("policy"), in: json)
+            }
             for (isSet, member) in [
-                (route.policy != nil, "policy"), (route.requireSolution, "requireSolution"),
-                (route.preAuthenticated, "preAuthenticated"),
+                (route.requireSolution, "requireSolution"), (route.preAuthenticated, "preAuthenticated"),
             ] where isSet {
                 reading.error(
                     "\"\(member)\" needs to know who asks, and \"authenticate\": [] asks nobody; remove one",

@@ -1,0 +1,163 @@
+import StrictJSON
+import TestKit
+import Testing
+
+extension Conformance {
+    @Suite("What is written down", .serialized)
+    struct AuditTests {
+        /// One request of every outcome that a well-behaved peer can bring about, and the outcome's name.
+        private func play(_ fixture: Fixture) throws -> [(decision: String, outcome: String)] {
+            let alice = try fixture.bearer("alice", ["azp": "acme-lamps", "org_id": "org-7"])
+            var result: [(String, String)] = []
+            for (outcome, target, fields) in [
+                ("admitted", "/api/2/things/a?secret=hidden-query", [alice]), ("admitted", "/public/x", []),
+                ("unauthenticated", "/any/x", []),
+                ("unauthenticated", "/any/x", [("Authorization", "Bearer aaa.hidden-token.ccc")]),
+                ("forbidden", "/api/2/things/secret", [alice]), ("unrouted", "/nowhere", []),
+                ("admitted", "/any/x", [basic("acme-lamps", Configuration.lampsSecret)]),
+                ("admitted", "/any/x", [("x-cr-api-token", Configuration.lampsToken)]),
+            ] {
+                let answer = try #require(try fixture.gateway.get(target, fields))
+                result.append((try #require(answer.value("x-request-id"), "\(target)"), outcome))
+            }
+            return result
+        }
+
+        private func records(_ fixture: Fixture) throws -> [JSON] {
+            try fixture.gateway.auditLines.map { try JSON.parse($0, limits: .configuration) }
+        }
+
+        @Test("one record a request, with every member of the contract and nothing secret")
+        func records() throws {
+            let fixture = try Fixture()
+            let decisions = try play(fixture)
+            let client = try fixture.gateway.connect()
+            client.send("GET /public/bad HTTP/1.1\r\nHost : a\r\n\r\n")
+            let malformed = try Problem(client.answer(), status: 400).decision
+            fixture.gateway.terminate()
+            #expect(fixture.gateway.exitStatus() == 0)
+            let records = try records(fixture)
+            for (decision, outcome) in decisions + [(malformed, "malformed")] {
+                let found = records.filter { $0.member("decision")?.string == decision }
+                #expect(found.count == 1, "\(outcome) \(decision)")
+                #expect(found.first?.member("outcome")?.string == outcome)
+            }
+            #expect(
+                records.compactMap { $0.member("seq")?.number?.integer }
+                    == Array(0..<Int64(records.count)).map {
+                        $0 + (records.first?.member("seq")?.number?.integer ?? 0)
+                    })
+            let first = try #require(records.first { $0.member("decision")?.string == decisions[0].decision })
+            for name in [
+                "time", "decision", "route", "method", "path", "status", "outcome", "subject", "solution", "tenant",
+                "client", "issuer", "credential", "peer", "upstream", "bytesIn", "bytesOut", "durationMicros", "seq",
+                "chain",
+            ] {
+                #expect(first.member(name) != nil, "no member \(name)")
+            }
+            #expect(first.member("route")?.string == "things")
+            #expect(first.member("path")?.string == "/api/2/things/a")
+            #expect(first.member("subject")?.string == "auth:alice")
+            #expect(first.member("tenant")?.string == "org-7")
+            #expect(first.member("credential")?.string == "jwt")
+            #expect(first.member("peer")?.string?.hasPrefix("127.0.0.1") == true)
+            let credentials = decisions.suffix(2).map { pair in
+                records.first { $0.member("decision")?.string == pair.decision }?.member("credential")?.string
+            }
+            #expect(credentials == ["basic", "api-token"])
+            let text = String(decoding: Array(fixture.gateway.auditLines.joined()), as: UTF8.self)
+            for secret in ["hidden-query", "hidden-token", Configuration.lampsToken, Configuration.lampsSecret] {
+                #expect(!text.contains(secret))
+                #expect(!fixture.gateway.standardError.contains(secret))
+            }
+        }
+
+        @Test("verify accepts what was written and finds every change")
+        func verify() throws {
+            let fixture = try Fixture()
+            _ = try play(fixture)
+            fixture.gateway.terminate()
+            #expect(fixture.gateway.exitStatus() == 0)
+            let directory = fixture.gateway.directory
+            func verify() throws -> GatewayProcess.Run {
+                try GatewayProcess.run(["audit", "verify", "audit"], in: directory)
+            }
+            let good = try verify()
+            #expect(good.status == 0, "\(good.output)\(good.errors)")
+            let file = try #require(try TemporaryDirectory.files(directory + "/audit").first { $0.hasSuffix(".jsonl") })
+            let whole = try TemporaryDirectory.read(file)
+            let lines = whole.split(separator: 10).map { Array($0) }
+            try #require(lines.count >= 8)
+            let changed = lines.map { String(decoding: $0, as: UTF8.self) }
+            var tampered = changed
+            let refused = try #require(tampered.firstIndex { $0.contains("\"status\":401") })
+            tampered[refused] = tampered[refused].replacing("\"status\":401", with: "\"status\":200")
+            let removed = changed[..<3] + changed[4...]
+            let swapped = changed[..<3] + [changed[4], changed[3]] + changed[5...]
+            let invented = changed[..<3] + [changed[3]] + changed[3...]
+            for (name, lines) in [
+                ("tampered", tampered), ("removed", Array(removed)), ("swapped", Array(swapped)),
+                ("invented", Array(invented)),
+            ] {
+                try TemporaryDirectory.write(Array((lines.joined(separator: "\n") + "\n").utf8), to: file)
+                let run = try verify()
+                #expect(run.status == 1, "\(name): \(run.output)\(run.errors)")
+            }
+            try TemporaryDirectory.write(whole, to: file)
+            #expect(try verify().status == 0)
+        }
+
+        @Test("query finds by decision, status and solution")
+        func query() throws {
+            let fixture = try Fixture()
+            let decisions = try play(fixture)
+            fixture.gateway.terminate()
+            #expect(fixture.gateway.exitStatus() == 0)
+            func query(_ options: [String]) throws -> [JSON] {
+                let run = try GatewayProcess.run(["audit", "query", "audit"] + options, in: fixture.gateway.directory)
+                #expect(run.status == 0, "\(run.errors)")
+                return try run.output.split(separator: "\n").filter { $0.hasPrefix("{") }
+                    .map { try JSON.parse(Array($0.utf8), limits: .configuration) }
+            }
+            #expect(try query([]).count >= decisions.count)
+            let one = try query(["--decision", decisions[4].decision])
+            #expect(one.compactMap { $0.member("decision")?.string } == [decisions[4].decision])
+            let refused = try query(["--status", "401"])
+            #expect(refused.count == 2)
+            #expect(refused.allSatisfy { $0.member("status")?.number?.integer == 401 })
+            let lamps = try query(["--solution", "acme-lamps"])
+            #expect(lamps.count == 4)
+            #expect(lamps.allSatisfy { $0.member("solution")?.string == "acme-lamps" })
+            #expect(try query(["--since", "2099-01-01T00:00:00Z"]).isEmpty)
+        }
+
+        @Test("the chain goes on over a restart")
+        func restart() throws {
+            let fixture = try Fixture()
+            _ = try play(fixture)
+            fixture.gateway.terminate()
+            #expect(fixture.gateway.exitStatus() == 0)
+            let again = try GatewayProcess(resuming: fixture.gateway)
+            for _ in 0..<5 { _ = try again.get("/public/x") }
+            again.terminate()
+            #expect(again.exitStatus() == 0)
+            let run = try GatewayProcess.run(["audit", "verify", "audit"], in: fixture.gateway.directory)
+            #expect(run.status == 0, "\(run.output)\(run.errors)")
+            #expect(try records(fixture).filter { $0.member("decision") != nil }.count >= 13)
+        }
+
+        @Test("a killed gateway leaves files that a new one goes on with")
+        func crash() throws {
+            let fixture = try Fixture()
+            _ = try play(fixture)
+            fixture.gateway.kill()
+            let again = try GatewayProcess(resuming: fixture.gateway)
+            let decision = try #require(try again.get("/public/x")?.value("x-request-id"))
+            again.terminate()
+            #expect(again.exitStatus() == 0)
+            let run = try GatewayProcess.run(["audit", "verify", "audit"], in: fixture.gateway.directory)
+            #expect(run.status == 0, "\(run.output)\(run.errors)")
+            #expect(try records(fixture).contains { $0.member("decision")?.string == decision })
+        }
+    }
+}

@@ -1,0 +1,172 @@
+import StrictJSON
+import TestKit
+import Testing
+
+extension Conformance {
+    @Suite("Reload, drain and revocation", .serialized)
+    struct LifecycleTests {
+        private static let hangup: Int32 = 1
+
+        private func adding(_ route: Literal, to configuration: Literal) -> Literal {
+            guard case .object(let members) = configuration,
+                case .array(let routes)? = members.first(where: { $0.0 == "routes" })?.1
+            else { return configuration }
+            return configuration.merging(["routes": .array(routes + [route])])
+        }
+
+        @Test("SIGHUP brings new routes, keeps buckets and cuts no connection")
+        func reload() throws {
+            let fixture = try Fixture()
+            let gateway = fixture.gateway
+            let field = try fixture.bearer("reload", ["azp": "reload-client"])
+            let client = try gateway.connect()
+            for _ in 0..<100 {
+                client.send("GET /any/x HTTP/1.1\r\nHost: a\r\n\(field.0): \(field.1)\r\n\r\n")
+                #expect(client.answer()?.status == 200)
+            }
+            let start = ContinuousClock.now
+            #expect(try gateway.get("/new/x")?.status == 404)
+            try gateway.rewrite(
+                adding(Configuration.route("new", "/new/**", []), to: Configuration.contract(fixture.origin)))
+            gateway.signal(Self.hangup)
+            #expect(try eventually { try gateway.get("/new/x")?.status == 200 }, "\(gateway.standardError)")
+            // The old connection either serves on or was told to close with a whole answer.
+            client.send("GET /any/x HTTP/1.1\r\nHost: a\r\n\(field.0): \(field.1)\r\n\r\n")
+            #expect(client.answer()?.status == 200)
+            let state = quotaParameters(try gateway.get("/any/x", [field])?.value("ratelimit"))
+            let seconds = (ContinuousClock.now - start) / .seconds(1)
+            #expect(Double(state["r"] ?? .max) <= 258 + seconds * 6 + 2)
+        }
+
+        @Test("a request in flight outlives a reload")
+        func inFlight() throws {
+            let fixture = try Fixture()
+            let latch = Latch()
+            fixture.origin.play { request in
+                request.target.hasPrefix("/public/held")
+                    ? .afterBody { _ in [.await(latch), .text("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nheld")] }
+                    : RawOrigin.echo(request)
+            }
+            let client = try fixture.gateway.connect()
+            client.send("GET /public/held HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(eventually { fixture.origin.requests.contains { $0.target.hasPrefix("/public/held") } })
+            try fixture.gateway.rewrite(
+                adding(Configuration.route("new", "/new/**", []), to: Configuration.contract(fixture.origin)))
+            fixture.gateway.signal(Self.hangup)
+            #expect(try eventually { try fixture.gateway.get("/new/x")?.status == 200 })
+            latch.open()
+            #expect(client.answer()?.text == "held")
+        }
+
+        @Test(
+            "a bad new file leaves the old configuration running, and says why",
+            arguments: ["{", "", "{\"routes\": 7}", "{\"listeners\": [], \"nonsense\": true}"])
+        func badReload(_ text: String) throws {
+            let fixture = try Fixture()
+            let gateway = fixture.gateway
+            #expect(try gateway.get("/public/x")?.status == 200)
+            let before = gateway.standardError.utf8.count
+            try gateway.rewrite(text: Array(text.utf8))
+            gateway.signal(Self.hangup)
+            #expect(eventually { gateway.standardError.utf8.count > before }, "nothing was said")
+            for _ in 0..<5 { #expect(try gateway.get("/public/x")?.status == 200) }
+            #expect(gateway.isRunning && gateway.isReady)
+            try gateway.rewrite(
+                adding(Configuration.route("new", "/new/**", []), to: Configuration.contract(fixture.origin)))
+            gateway.signal(Self.hangup)
+            #expect(try eventually { try gateway.get("/new/x")?.status == 200 })
+        }
+
+        @Test("SIGTERM lets the request in flight finish, turns ready to 503 and exits 0", arguments: [15, 2])
+        func drain(_ signal: Int) throws {
+            let fixture = try Fixture()
+            let latch = Latch()
+            fixture.origin.play { _ in
+                .afterBody { _ in
+                    [
+                        .text("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf"), .await(latch), .text("half"),
+                    ]
+                }
+            }
+            let gateway = fixture.gateway
+            let client = try gateway.connect()
+            client.send("GET /public/held HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(eventually { !fixture.origin.requests.isEmpty })
+            let idle = try gateway.connect()
+            gateway.signal(Int32(signal))
+            #expect(eventually { gateway.readiness != 200 })
+            #expect(gateway.readiness == 503 || !gateway.isRunning)
+            #expect(gateway.isRunning, "it ended with a request in flight")
+            #expect(idle.peerCloses(), "an idle connection was kept")
+            latch.open()
+            let answer = client.answer()
+            #expect(answer?.text == "halfhalf")
+            #expect(answer?.ending == .complete)
+            #expect(client.peerCloses())
+            #expect(gateway.exitStatus() == 0, "\(gateway.standardError)")
+        }
+
+        @Test("an idle gateway ends at once")
+        func idle() throws {
+            let fixture = try Fixture()
+            fixture.gateway.terminate()
+            #expect(fixture.gateway.exitStatus(within: .seconds(10)) == 0)
+        }
+
+        @Test("an API token that was taken away is refused within two seconds, cached or not")
+        func revoked() throws {
+            let fixture = try Fixture()
+            let gateway = fixture.gateway
+            let field = ("x-cr-api-token", Configuration.otherToken)
+            let client = try gateway.connect()
+            func status() -> Int? {
+                client.send("GET /any/x HTTP/1.1\r\nHost: a\r\n\(field.0): \(field.1)\r\n\r\n")
+                return client.answer()?.status
+            }
+            for _ in 0..<3 { #expect(status() == 200) }
+            try gateway.rewrite(
+                Configuration.contract(fixture.origin).merging(["solutions": ["other": ["subjects": ["x:y"]]]]))
+            gateway.signal(Self.hangup)
+            #expect(
+                try eventually(within: .seconds(2)) {
+                    try gateway.get("/any/x", [field])?.status == 401
+                })
+            if !client.isEnded { #expect(status() != 200) }
+        }
+
+        @Test("a token made and revoked at the command line is let in and kept out within two seconds")
+        func commandLineToken() throws {
+            let fixture = try Fixture()
+            let gateway = fixture.gateway
+            func tollgate(_ arguments: [String]) throws -> GatewayProcess.Run {
+                let run = try GatewayProcess.run(
+                    ["token"] + arguments + ["--config", "gateway.json"], in: gateway.directory)
+                #expect(run.status == 0, "\(arguments): \(run.errors)")
+                return run
+            }
+            let created = try tollgate(["create", "--solution", "acme-lamps", "--expires", "90d", "--label", "ci"])
+            let word = created.output.split { " \n\t\"',:".contains($0) }.first { $0.utf8.count >= 40 }
+            let token = String(try #require(word, "\(created.output)"))
+            #expect(
+                try eventually(within: .seconds(2)) {
+                    try gateway.get("/any/x", [("x-cr-api-token", token)])?.status == 200
+                }, "the new token is not let in")
+            let list = try tollgate(["list"])
+            #expect(list.output.contains("ci"))
+            #expect(!list.output.contains(token))
+            for path in try TemporaryDirectory.files(gateway.directory) where !path.hasSuffix("run-stdout.txt") {
+                let text = String(decoding: try TemporaryDirectory.read(path), as: UTF8.self)
+                #expect(!text.contains(token), "the token stands in \(path)")
+            }
+            let line = list.output.split(separator: "\n").first { $0.contains("ci") } ?? ""
+            let words = line.split { " \t|".contains($0) }.map(String.init)
+            let hint = created.output + created.errors
+            let id = words.first { word in hint.contains(word) && word != "ci" && word != "acme-lamps" }
+            _ = try tollgate(["revoke", try #require(id, "no id in \(line)")])
+            #expect(
+                try eventually(within: .seconds(2)) {
+                    try gateway.get("/any/x", [("x-cr-api-token", token)])?.status == 401
+                }, "the revoked token is still let in")
+        }
+    }
+}
