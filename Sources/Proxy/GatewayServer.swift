@@ -165,7 +165,11 @@ package final class GatewayServer: Sendable {
         let reactors = self.reactors
         return await withTaskGroup(of: Bool.self) { group in
             group.addTask {
-                for (reactor, worker) in zip(reactors, workers) { await Self.drained(worker, on: reactor) }
+                await withDiscardingTaskGroup { drains in
+                    for (reactor, worker) in zip(reactors, workers) {
+                        drains.addTask { await Self.drained(worker, on: reactor) }
+                    }
+                }
                 return true
             }
             group.addTask {

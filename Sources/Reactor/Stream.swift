@@ -103,13 +103,14 @@ package final class Stream: EventSource {
                 // A short read has emptied the socket (epoll(7)), unless the end of the stream is still to be read.
                 if result < Reactor.readSize, !mayHaveEnded { isReadable = false }
                 handler?.received(reactor.scratch)
-            } else if received == 0 {
+            } else if received == 0, !hasFailed {
                 isReadable = false
                 hasEnded = true
                 handler?.ended()
             } else if received == -Int(EAGAIN) {
                 isReadable = false
             } else {
+                // An end after a failed write is no half-close: the error was told to the writer (socket(7), SO_ERROR).
                 isReadable = false
                 close()
             }
