@@ -17,7 +17,6 @@ package struct LimitSettings: Sendable {
     /// Between two requests of a connection.
     package var idleTimeout = Duration.seconds(75)
     package var maximumConnections = 20_000
-    package var maximumPipelined = 64
     /// How long requests in flight may take to end after the signal to stop.
     package var drainTimeout = Duration.seconds(30)
 
@@ -49,9 +48,6 @@ package struct LimitSettings: Sendable {
             Field(
                 "maximumConnections", \.maximumConnections, .integer(1...10_000_000),
                 "Client connections at one time; beyond it new ones wait in the system's queue."),
-            Field(
-                "maximumPipelined", \.maximumPipelined, .integer(1...10_000),
-                "Requests a client may send ahead on one connection."),
             Field(
                 "drainTimeout", \.drainTimeout, .duration(.zero...(.seconds(86_400))),
                 "How long requests in flight may take to end after SIGTERM."),
