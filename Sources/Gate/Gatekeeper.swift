@@ -10,7 +10,7 @@ package import Wire
 ///
 /// The order is that of DESIGN.md: path, route, credential, identity, limit, policy. A request whose credential is in
 /// the loop's cache is decided without a lock, a String or an allocation.
-package struct Gatekeeper {
+package final class Gatekeeper {
     /// What all loops share.
     package struct Shared: Sendable {
         package let limiter: LimiterTable
@@ -48,7 +48,7 @@ package struct Gatekeeper {
     /// Decides about the head that stands at the reader index of `bytes`.
     ///
     /// `proven` is the result of the proof that an earlier call for the same head returned.
-    package mutating func decide(
+    package func decide(
         _ head: RequestHead, in bytes: ByteBuffer, peer: inout Peer, now: Now,
         proven: Result<Authenticated, AuthenticationFailure>? = nil
     ) -> Verdict {
@@ -88,8 +88,14 @@ package struct Gatekeeper {
     }
 
     /// Appends the target of the request decided last as the route rewrites it: path, and the query as it came.
-    package func appendTarget(_ admitted: Admitted, head: RequestHead, in bytes: ByteBuffer, to out: inout ByteBuffer) {
-        admitted.route.rewrite.append(path: path, restStart: admitted.restStart, to: &out)
+    package func appendTarget(
+        _ admitted: borrowing Admitted, head: RequestHead, in bytes: ByteBuffer, to out: inout ByteBuffer
+    ) {
+        if path.isPlain, admitted.route.keepsPath {
+            out.writeBytes(path.bytes)
+        } else {
+            admitted.route.rewrite.append(path: path, restStart: admitted.restStart, to: &out)
+        }
         guard let query = head.query else { return }
         let raw = bytes.readableBytesUInt8Span.extracting(query.range)
         if InboundQuery.namesIdentity(raw) {
@@ -114,7 +120,7 @@ package struct Gatekeeper {
         case verify(Proof)
     }
 
-    private mutating func authenticate(
+    private func authenticate(
         _ head: RequestHead, in bytes: ByteBuffer, _ matched: MatchedRoute, peer: inout Peer, now: Now,
         proven: Result<Authenticated, AuthenticationFailure>?
     ) -> Identification {

@@ -53,6 +53,10 @@ package final class Route: Sendable {
     package let preAuthenticates: Bool
     /// Bytes; `nil` is unlimited.
     package let maximumBodyBytes: Int64?
+    /// Whether the path travels on as it was normalised.
+    let keepsPath: Bool
+    /// The credential fields that end here.
+    package let consumedFields: FieldSet
 
     package init(
         name: String, upstream: String, accepts: CredentialSet, requiresSolution: Bool = false,
@@ -68,6 +72,14 @@ package final class Route: Sendable {
         self.forwardsCredentials = forwardsCredentials
         self.preAuthenticates = preAuthenticates
         self.maximumBodyBytes = maximumBodyBytes
+        self.keepsPath = rewrite == .none
+        // Credentials that a route looks at are used up here; others are the upstream's business.
+        var consumed: FieldSet = []
+        if !forwardsCredentials {
+            if !accepts.isEmpty { consumed.formUnion(FieldSet(.authorization)) }
+            if accepts.contains(.apiToken) { consumed.formUnion(FieldSet(.apiToken)) }
+        }
+        self.consumedFields = consumed
     }
 }
 

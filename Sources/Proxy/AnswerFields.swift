@@ -12,69 +12,80 @@ struct AnswerFields {
 
     var decision: DecisionID
     var limit: LimitVerdict?
-    var limitName: String.UTF8View
-    var sendsLegacyFields: Bool
+    let rules: LimitLines
 
     /// Renders the head of an upstream's answer for the client: status line and kept fields as they came, then ours.
     func append(
         _ head: ResponseHead, of source: ByteBuffer, isAnswerToHEAD: Bool, isChunked: Bool, connection: Connection,
         to out: inout ByteBuffer
     ) {
-        head.appendStatusLine(of: source, to: &out)
-        var dropped = FieldSet.inAnswer
-        if limit != nil { dropped.insert(FieldSet(.rateLimit)) }
+        var dropped = limit == nil ? FieldSet.inAnswer : FieldSet.inLimitedAnswer
         // A length without a body is information about the body (RFC 9110 §8.6), and must be left alone.
-        let describesBody = isAnswerToHEAD || head.status == 304
-        if describesBody { dropped.remove(FieldSet(.contentLength)) }
-        head.appendFields(of: source, dropping: dropped, to: &out)
-        switch head.framing {
-        case .none:
-            break
-        case .length(let length):
-            out.writeStaticString("content-length: ")
-            out.writeDecimal(length)
-            out.writeStaticString("\r\n")
-        case .chunked, .untilClose:
-            if isChunked { out.writeStaticString("transfer-encoding: chunked\r\n") }
+        if isAnswerToHEAD || head.status == 304 { dropped.remove(FieldSet(.contentLength)) }
+        let raw = source.readableBytesSpan
+        out.append(reserving: head.length + 512) { out in
+            head.appendStatusLine(of: raw, to: &out)
+            head.appendFields(of: raw, dropping: dropped, to: &out)
+            switch head.framing {
+            case .none:
+                break
+            case .length(let length):
+                out.append("content-length: ")
+                out.append(decimal: Int(length))
+                out.append("\r\n")
+            case .chunked, .untilClose:
+                if isChunked { out.append("transfer-encoding: chunked\r\n") }
+            }
+            append(connection, to: &out)
+            appendOwn(to: &out)
+            out.append("\r\n")
         }
-        append(connection, to: &out)
-        appendOwn(to: &out)
-        out.writeStaticString("\r\n")
     }
 
-    func append(_ connection: Connection, to out: inout ByteBuffer) {
+    func append(_ connection: Connection, to out: inout ByteWriter) {
         switch connection {
         case .none: break
-        case .close: out.writeStaticString("connection: close\r\n")
-        case .keepAlive: out.writeStaticString("connection: keep-alive\r\n")
+        case .close: out.append("connection: close\r\n")
+        case .keepAlive: out.append("connection: keep-alive\r\n")
         }
     }
 
     /// `x-request-id` and the rate-limit fields (draft-ietf-httpapi-ratelimit-headers).
-    func appendOwn(to out: inout ByteBuffer) {
-        out.writeStaticString("x-request-id: ")
-        out.write(decision)
-        out.writeStaticString("\r\n")
+    func appendOwn(to out: inout ByteWriter) {
+        out.append("x-request-id: ")
+        out.append(decision)
+        out.append("\r\n")
         guard let limit else { return }
-        out.writeStaticString("ratelimit-policy: \"")
-        out.writeBytes(limitName)
-        out.writeStaticString("\";q=")
-        out.writeDecimal(Int64(limit.limit))
-        out.writeStaticString(";w=60\r\nratelimit: \"")
-        out.writeBytes(limitName)
-        out.writeStaticString("\";r=")
-        out.writeDecimal(Int64(limit.remaining))
-        out.writeStaticString(";t=")
-        out.writeDecimal(Int64(limit.secondsUntilMore))
-        out.writeStaticString("\r\n")
-        guard sendsLegacyFields else { return }
-        out.writeStaticString("x-ratelimit-limit: ")
-        out.writeDecimal(Int64(limit.limit))
-        out.writeStaticString("\r\nx-ratelimit-remaining: ")
-        out.writeDecimal(Int64(limit.remaining))
-        out.writeStaticString("\r\nx-ratelimit-reset: ")
-        out.writeDecimal(Int64(limit.secondsUntilMore))
-        out.writeStaticString("\r\n")
+        out.append(rules.policy)
+        out.append(decimal: limit.limit)
+        out.append(rules.remaining)
+        out.append(decimal: limit.remaining)
+        out.append(";t=")
+        out.append(decimal: limit.secondsUntilMore)
+        out.append("\r\n")
+        guard rules.sendsLegacyFields else { return }
+        out.append("x-ratelimit-limit: ")
+        out.append(decimal: limit.limit)
+        out.append("\r\nx-ratelimit-remaining: ")
+        out.append(decimal: limit.remaining)
+        out.append("\r\nx-ratelimit-reset: ")
+        out.append(decimal: limit.secondsUntilMore)
+        out.append("\r\n")
+    }
+}
+
+/// The parts of the rate-limit fields that are the same for every answer under one configuration.
+final class LimitLines {
+    /// `ratelimit-policy: "default";q=`
+    let policy: [UInt8]
+    /// `;w=60`, the line end and `ratelimit: "default";r=`
+    let remaining: [UInt8]
+    let sendsLegacyFields: Bool
+
+    init(_ limits: LimitRules) {
+        policy = Array("ratelimit-policy: \"\(limits.name)\";q=".utf8)
+        remaining = Array(";w=\(LimitVerdict.windowSeconds)\r\nratelimit: \"\(limits.name)\";r=".utf8)
+        sendsLegacyFields = limits.sendsLegacyFields
     }
 }
 
@@ -82,4 +93,7 @@ extension FieldSet {
     /// What never passes from an upstream to the client: hop-by-hop fields (RFC 9110 §7.6.1), the framing, which is
     /// rendered anew, and names that are ours.
     static let inAnswer = FieldSet.hopByHop.union(FieldSet(.contentLength, .transferEncoding, .identity, .requestID))
+
+    /// The same where the rate-limit fields are ours.
+    static let inLimitedAnswer = FieldSet.inAnswer.union(FieldSet(.rateLimit))
 }

@@ -126,20 +126,18 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         settle(now.monotonic)
     }
 
-    private func forward(_ admitted: Admitted, _ now: Now) {
+    private func forward(_ admitted: borrowing Admitted, _ now: Now) {
         exchange.admit(admitted, worker: worker)
+        let limit = admitted.limit
         guard let pool = exchange.plan?.pool else {
-            return refuse(Refused(.upstream(.noHealthyEndpoint(retryAfter: 5)), limit: admitted.limit), now)
+            return refuse(Refused(.upstream(.noHealthyEndpoint(retryAfter: 5)), limit: limit), now)
         }
-        let snapshot = worker.gatekeeper.snapshot
-        let source = UpstreamHead.Source(
-            admitted: admitted, decision: exchange.decision, hostField: pool.settings.hostField,
-            forwarding: snapshot.forwarding, isPeerTrusted: snapshot.forwarding.trusts(peer.address),
-            spanID: worker.nextSpanID())
         upstreamHead.render(
-            source, head: machine.head, in: machine.inbound, gatekeeper: worker.gatekeeper, client: clientFacts)
+            admitted, decision: exchange.decision, hostField: pool.settings.hostField, peer: peer.address,
+            spanID: worker.nextSpanID(), head: machine.head, in: machine.inbound, gatekeeper: worker.gatekeeper,
+            client: clientFacts)
         if let refusal = machine.admit(maximumBodyBytes: admitted.route.maximumBodyBytes) {
-            return refuse(Refused(refusal, admission: admitted.admission, limit: admitted.limit), now)
+            return refuse(Refused(refusal, admission: admitted.admission, limit: limit), now)
         }
         acquire(from: pool, fresh: false, now)
     }

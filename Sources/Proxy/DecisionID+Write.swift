@@ -1,11 +1,10 @@
 import Identity
-import NIOCore
+import Wire
 
-extension ByteBuffer {
+extension ByteWriter {
     /// Appends the id's bytes.
-    mutating func write(_ decision: DecisionID) {
-        writeWithOutputRawSpan(minimumWritableBytes: decision.count) { output in
-            for index in 0..<decision.count { output.append(decision[index]) }
-        }
+    mutating func append(_ decision: DecisionID) {
+        // Unsafe: bytes have no padding, and the span ends with this statement.
+        decision.withSpan { span in unsafe append(span.bytes) }
     }
 }

@@ -77,7 +77,7 @@ struct Exchange {
         }
     }
 
-    mutating func admit(_ admitted: Admitted, worker: Worker) {
+    mutating func admit(_ admitted: borrowing Admitted, worker: Worker) {
         plan = worker.plans[admitted.routeIndex]
         admission = admitted.admission
         limit = admitted.limit
@@ -97,10 +97,7 @@ struct Exchange {
 
     /// What the gateway adds to the answer.
     func fields(_ worker: Worker) -> AnswerFields {
-        let limits = worker.gatekeeper.snapshot.limits
-        return AnswerFields(
-            decision: decision, limit: limit, limitName: limits.name.utf8,
-            sendsLegacyFields: limits.sendsLegacyFields)
+        AnswerFields(decision: decision, limit: limit, rules: worker.limitLines)
     }
 
     /// Writes the audit record and counts the request.
@@ -111,7 +108,10 @@ struct Exchange {
         isOpen = false
         let micros = (now.monotonic - began.monotonic) / 1000
         (plan?.metrics ?? worker.unrouted).record(outcome, status: status, micros: micros)
-        worker.ring?.append(
+        guard let ring = worker.ring else { return }
+        let policyEntry: AuditText? = if let entry { worker.entryText(entry) } else { nil }
+        let upstream: AuditText? = if let endpoint { plan?.upstreamName(endpoint) } else { nil }
+        ring.append(
             unixNanoseconds: began.unixNanoseconds,
             decision: decision,
             route: plan?.auditName,
@@ -121,9 +121,9 @@ struct Exchange {
             outcome: outcome,
             reason: reason,
             identity: admission?.auditMembers ?? .none,
-            policyEntry: entry.flatMap { worker.entryText($0) },
+            policyEntry: policyEntry,
             peer: peer,
-            upstream: endpoint.flatMap { plan?.upstreamName($0) },
+            upstream: upstream,
             bytesIn: Int64(bytesIn),
             bytesOut: Int64(bytesOut),
             durationMicros: micros)

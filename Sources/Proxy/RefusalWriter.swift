@@ -6,48 +6,50 @@ import Wire
 /// Puts a refusal into bytes: the head, and an RFC 9457 problem document unless the request was a HEAD.
 enum RefusalWriter {
     static func append(
-        _ answer: RefusalAnswer, fields: borrowing AnswerFields, connection: AnswerFields.Connection,
+        _ answer: RefusalAnswer, fields: AnswerFields, connection: AnswerFields.Connection,
         isAnswerToHEAD: Bool, to out: inout ByteBuffer
     ) {
-        out.writeStaticString("HTTP/1.1 ")
-        out.writeDecimal(Int64(answer.status))
-        out.writeStaticString(" ")
-        out.writeStaticString(answer.title)
-        out.writeStaticString("\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n")
-        append(answer.challenge, to: &out)
-        if let seconds = answer.retryAfter {
-            out.writeStaticString("retry-after: ")
-            out.writeDecimal(Int64(max(1, seconds)))
-            out.writeStaticString("\r\n")
+        out.append(reserving: 1024) { out in
+            out.append("HTTP/1.1 ")
+            out.append(decimal: answer.status)
+            out.append(" ")
+            out.append(answer.title)
+            out.append("\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n")
+            append(answer.challenge, to: &out)
+            if let seconds = answer.retryAfter {
+                out.append("retry-after: ")
+                out.append(decimal: max(1, seconds))
+                out.append("\r\n")
+            }
+            if let allow = answer.allow {
+                out.append("allow: ")
+                out.append(allow)
+                out.append("\r\n")
+            }
+            fields.append(connection, to: &out)
+            fields.appendOwn(to: &out)
+            out.append("content-length: ")
+            out.append(decimal: bodyCount(answer, decision: fields.decision.count))
+            out.append("\r\n\r\n")
+            if !isAnswerToHEAD { appendBody(answer, fields: fields, to: &out) }
         }
-        if let allow = answer.allow {
-            out.writeStaticString("allow: ")
-            out.writeBytes(allow)
-            out.writeStaticString("\r\n")
-        }
-        fields.append(connection, to: &out)
-        fields.appendOwn(to: &out)
-        out.writeStaticString("content-length: ")
-        out.writeDecimal(Int64(bodyCount(answer, decision: fields.decision.count)))
-        out.writeStaticString("\r\n\r\n")
-        if !isAnswerToHEAD { appendBody(answer, fields: fields, to: &out) }
     }
 
-    private static func append(_ challenge: RefusalAnswer.Challenge, to out: inout ByteBuffer) {
+    private static func append(_ challenge: RefusalAnswer.Challenge, to out: inout ByteWriter) {
         switch challenge {
         case .none:
             return
         case .bare:
-            out.writeStaticString("www-authenticate: Bearer realm=\"api\"\r\n")
+            out.append("www-authenticate: Bearer realm=\"api\"\r\n")
         case .invalidRequest:
-            out.writeStaticString("www-authenticate: Bearer realm=\"api\", error=\"invalid_request\"\r\n")
+            out.append("www-authenticate: Bearer realm=\"api\", error=\"invalid_request\"\r\n")
         case .invalidToken(let description):
-            out.writeStaticString(
+            out.append(
                 "www-authenticate: Bearer realm=\"api\", error=\"invalid_token\", error_description=\"")
-            out.writeStaticString(description)
-            out.writeStaticString("\"\r\n")
+            out.append(description)
+            out.append("\"\r\n")
         case .insufficientScope:
-            out.writeStaticString("www-authenticate: Bearer realm=\"api\", error=\"insufficient_scope\"\r\n")
+            out.append("www-authenticate: Bearer realm=\"api\", error=\"insufficient_scope\"\r\n")
         }
     }
 
@@ -58,19 +60,19 @@ enum RefusalWriter {
     )
 
     private static func appendBody(
-        _ answer: RefusalAnswer, fields: borrowing AnswerFields, to out: inout ByteBuffer
+        _ answer: RefusalAnswer, fields: AnswerFields, to out: inout ByteWriter
     ) {
-        out.writeStaticString(pieces.0)
-        out.writeStaticString(answer.type)
-        out.writeStaticString(pieces.1)
-        out.writeStaticString(answer.title)
-        out.writeStaticString(pieces.2)
-        out.writeDecimal(Int64(answer.status))
-        out.writeStaticString(pieces.3)
-        out.writeStaticString(answer.detail)
-        out.writeStaticString(pieces.4)
-        out.write(fields.decision)
-        out.writeStaticString(pieces.5)
+        out.append(pieces.0)
+        out.append(answer.type)
+        out.append(pieces.1)
+        out.append(answer.title)
+        out.append(pieces.2)
+        out.append(decimal: answer.status)
+        out.append(pieces.3)
+        out.append(answer.detail)
+        out.append(pieces.4)
+        out.append(fields.decision)
+        out.append(pieces.5)
     }
 
     private static func bodyCount(_ answer: RefusalAnswer, decision: Int) -> Int {

@@ -18,55 +18,123 @@ struct UpstreamHead {
 
     /// What one connection contributes to every request on it.
     struct ClientFacts {
-        /// `x-forwarded-for: 192.0.2.1` with its line end.
-        let forwardedFor: [UInt8]
-        /// `forwarded: for=192.0.2.1;proto=http` without a line end: the host follows.
+        /// `, 192.0.2.1` with its line end, behind what trusted proxies have said.
+        let hop: [UInt8]
+        /// The fields of a client whose own forwarding fields are not believed, up to where the host goes:
+        /// `x-forwarded-for`, `x-forwarded-proto` and the name of `x-forwarded-host`.
         let forwarded: [UInt8]
+        /// `forwarded: for=192.0.2.1;proto=http`, without a line end.
+        let element: [UInt8]
 
         init(peer: PeerAddress) {
-            forwardedFor = Array("x-forwarded-for: ".utf8) + peer.text + Array("\r\n".utf8)
+            hop = Array(", ".utf8) + peer.text + Array("\r\n".utf8)
+            forwarded =
+                Array("x-forwarded-for: ".utf8) + peer.text
+                + Array("\r\nx-forwarded-proto: http\r\n".utf8)
             let isV6 = peer.text.contains(UInt8(ascii: ":"))
             let node = isV6 ? Array("\"[".utf8) + peer.text + Array("]\"".utf8) : peer.text
-            forwarded = Array("forwarded: for=".utf8) + node + Array(";proto=http".utf8)
+            element = Array("forwarded: for=".utf8) + node + Array(";proto=http".utf8)
         }
     }
 
-    /// Everything the head is made of.
-    struct Source {
-        let admitted: Admitted
-        let decision: DecisionID
-        let hostField: UpstreamSettings.HostField
-        let forwarding: ForwardingRules
-        let isPeerTrusted: Bool
-        let spanID: UInt64
-    }
+    /// What never travels from an untrusted peer, whatever the route: with and without the trace of its own.
+    private static let dropped = FieldSet.inboundStripped.union(FieldSet(.requestID)).union(.forwarding)
+    private static let droppedOfTrusted = FieldSet.inboundStripped.union(FieldSet(.requestID))
+    private static let rebuilt = FieldSet(
+        .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xForwardedPort)
+    private static let trace = FieldSet(.traceparent, .tracestate)
 
     mutating func render(
-        _ source: borrowing Source, head: RequestHead, in buffer: ByteBuffer, gatekeeper: borrowing Gatekeeper,
-        client: ClientFacts
+        _ admitted: borrowing Admitted, decision: DecisionID, hostField: UpstreamSettings.HostField, peer: PeerAddress,
+        spanID: UInt64, head: RequestHead, in buffer: ByteBuffer, gatekeeper: Gatekeeper, client: ClientFacts
     ) {
         bytes.clear()
         let raw = buffer.readableBytesSpan
         bytes.writeBytes(raw.extracting(head.methodRange.range))
         bytes.writeStaticString(" ")
-        gatekeeper.appendTarget(source.admitted, head: head, in: buffer, to: &bytes)
+        gatekeeper.appendTarget(admitted, head: head, in: buffer, to: &bytes)
         bytes.writeStaticString(" HTTP/1.1\r\n")
         hostOffset = bytes.writerIndex
-        needsHost = source.hostField == .endpoint || head.authority.isEmpty
-        if !needsHost {
-            bytes.writeStaticString("host: ")
-            bytes.writeBytes(raw.extracting(head.authority.range))
-            bytes.writeStaticString("\r\n")
-        }
+        needsHost = hostField == .endpoint || head.authority.isEmpty
 
-        let passesTrace = head.traceparent != nil
-        head.appendFields(of: buffer, dropping: dropped(source, passesTrace: passesTrace), to: &bytes)
-        appendFraming(head.framing)
-        if head.expectsContinue { bytes.writeStaticString("expect: 100-continue\r\n") }
-        appendIdentity(source)
-        if !passesTrace { appendTraceparent(source) }
-        if source.forwarding.setsForwarded { appendForwarded(source, head: head, raw: raw, client: client) }
-        bytes.writeStaticString("via: 1.1 tollgate\r\n\r\n")
+        let forwarding = gatekeeper.snapshot.forwarding
+        let isTrusted = !forwarding.trustedPeers.isEmpty && forwarding.trusts(peer)
+        let passesTrace = Traceparent.isValid(head, in: buffer)
+        let route = admitted.route
+        var dropped = (isTrusted ? Self.droppedOfTrusted : Self.dropped).union(route.consumedFields)
+        if isTrusted, forwarding.setsForwarded { dropped.formUnion(Self.rebuilt) }
+        if !passesTrace { dropped.formUnion(Self.trace) }
+        let needsHost = self.needsHost
+        let admission = admitted.admission
+        let identity = admission?.identityFields.count ?? 0
+
+        bytes.append(reserving: head.length + identity + 768) { out in
+            if !needsHost {
+                out.append("host: ")
+                out.append(raw.extracting(head.authority.range))
+                out.append("\r\n")
+            }
+            head.appendFields(of: raw, dropping: dropped, to: &out)
+            switch head.framing {
+            case .none:
+                break
+            case .length(let length):
+                out.append("content-length: ")
+                out.append(decimal: Int(length))
+                out.append("\r\n")
+            case .chunked:
+                out.append("transfer-encoding: chunked\r\n")
+            }
+            if head.expectsContinue { out.append("expect: 100-continue\r\n") }
+            if let admission {
+                out.append(admission.identityFields)
+                if route.preAuthenticates {
+                    out.append("x-ditto-pre-authenticated: ")
+                    out.append(admission.preAuthenticated)
+                    out.append("\r\n")
+                }
+            }
+            out.append("x-request-id: ")
+            out.append(decision)
+            if !passesTrace { Traceparent.append(decision, spanID: spanID, to: &out) }
+            out.append("\r\n")
+            if forwarding.setsForwarded {
+                Self.appendForwarded(head, raw, isTrusted: isTrusted, client, to: &out)
+            }
+            out.append("via: 1.1 tollgate\r\n\r\n")
+        }
+    }
+
+    /// Forwarded and X-Forwarded-*: for a trusted peer its own list with one more hop, for others anew.
+    private static func appendForwarded(
+        _ head: RequestHead, _ raw: RawSpan, isTrusted: Bool, _ client: ClientFacts, to out: inout ByteWriter
+    ) {
+        if isTrusted, head.firstIndex(of: .xForwardedFor) != nil {
+            // Several lines are one list (RFC 9110 §5.3): all of it is kept, in order.
+            out.append("x-forwarded-for: ")
+            var isFirst = true
+            for field in head.fields where field.kind == .xForwardedFor {
+                if !isFirst { out.append(", ") }
+                isFirst = false
+                out.append(raw.extracting(field.value.range))
+            }
+            out.append(client.hop)
+            out.append("x-forwarded-proto: http\r\n")
+        } else {
+            out.append(client.forwarded)
+        }
+        if !head.authority.isEmpty {
+            out.append("x-forwarded-host: ")
+            out.append(raw.extracting(head.authority.range))
+            out.append("\r\n")
+        }
+        out.append(client.element)
+        if !head.authority.isEmpty {
+            out.append(";host=\"")
+            out.append(raw.extracting(head.authority.range))
+            out.append("\"")
+        }
+        out.append("\r\n")
     }
 
     /// The head for one endpoint.
@@ -80,119 +148,5 @@ struct UpstreamHead {
         whole.writeStaticString("\r\n")
         whole.writeBytes(bytes.readableBytesSpan.extracting(droppingFirst: hostOffset))
         return whole
-    }
-
-    private func dropped(_ source: borrowing Source, passesTrace: Bool) -> FieldSet {
-        var dropped = FieldSet.inboundStripped.union(FieldSet(.requestID))
-        if !passesTrace { dropped.formUnion(FieldSet(.traceparent, .tracestate)) }
-        if !source.isPeerTrusted || source.forwarding.setsForwarded {
-            dropped.formUnion(
-                FieldSet(.forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xForwardedPort))
-        }
-        if !source.isPeerTrusted { dropped.formUnion(.forwarding) }
-        let route = source.admitted.route
-        if !route.forwardsCredentials {
-            // The credentials this route looks at are used up here; others are the upstream's business.
-            if !route.accepts.isDisjoint(with: [.jwt, .basic, .apiToken]) {
-                dropped.formUnion(FieldSet(.authorization))
-            }
-            if route.accepts.contains(.apiToken) { dropped.formUnion(FieldSet(.apiToken)) }
-        }
-        return dropped
-    }
-
-    private mutating func appendFraming(_ framing: RequestFraming) {
-        switch framing {
-        case .none:
-            break
-        case .length(let length):
-            bytes.writeStaticString("content-length: ")
-            bytes.writeDecimal(length)
-            bytes.writeStaticString("\r\n")
-        case .chunked:
-            bytes.writeStaticString("transfer-encoding: chunked\r\n")
-        }
-    }
-
-    private mutating func appendIdentity(_ source: borrowing Source) {
-        if let admission = source.admitted.admission {
-            bytes.writeBytes(admission.identityFields)
-            if source.admitted.route.preAuthenticates {
-                bytes.writeStaticString("x-ditto-pre-authenticated: ")
-                bytes.writeBytes(admission.preAuthenticated)
-                bytes.writeStaticString("\r\n")
-            }
-        }
-        bytes.writeStaticString("x-request-id: ")
-        bytes.write(source.decision)
-        bytes.writeStaticString("\r\n")
-    }
-
-    /// Starts a trace (W3C Trace Context §3.2) whose id is the decision's when that has its form.
-    private mutating func appendTraceparent(_ source: borrowing Source) {
-        bytes.writeStaticString("traceparent: 00-")
-        let isTraceID = source.decision.isTraceID
-        if isTraceID {
-            bytes.write(source.decision)
-        } else {
-            bytes.writeHexadecimalPadded(source.spanID &* 0x9e37_79b9_7f4a_7c15 | 1)
-            bytes.writeHexadecimalPadded(source.spanID)
-        }
-        bytes.writeStaticString("-")
-        bytes.writeHexadecimalPadded(source.spanID | 1)
-        bytes.writeStaticString("-00\r\n")
-    }
-
-    private mutating func appendForwarded(
-        _ source: borrowing Source, head: RequestHead, raw: RawSpan, client: ClientFacts
-    ) {
-        if source.isPeerTrusted, let field = head.fields.last(where: { $0.kind == .xForwardedFor }) {
-            bytes.writeStaticString("x-forwarded-for: ")
-            bytes.writeBytes(raw.extracting(field.value.range))
-            bytes.writeStaticString(", ")
-            bytes.writeBytes(client.forwardedFor.dropFirst(17))
-        } else {
-            bytes.writeBytes(client.forwardedFor)
-        }
-        bytes.writeStaticString("x-forwarded-proto: http\r\n")
-        if !head.authority.isEmpty {
-            bytes.writeStaticString("x-forwarded-host: ")
-            bytes.writeBytes(raw.extracting(head.authority.range))
-            bytes.writeStaticString("\r\n")
-        }
-        bytes.writeBytes(client.forwarded)
-        if !head.authority.isEmpty {
-            bytes.writeStaticString(";host=\"")
-            bytes.writeBytes(raw.extracting(head.authority.range))
-            bytes.writeStaticString("\"")
-        }
-        bytes.writeStaticString("\r\n")
-    }
-}
-
-extension DecisionID {
-    /// 32 lower-case hexadecimal digits, not all of them 0.
-    fileprivate var isTraceID: Bool {
-        guard count == 32 else { return false }
-        var hasDigit = false
-        for index in 0..<32 {
-            let byte = self[index]
-            let isHex =
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
-            guard isHex else { return false }
-            if byte != UInt8(ascii: "0") { hasDigit = true }
-        }
-        return hasDigit
-    }
-}
-
-extension ByteBuffer {
-    /// Sixteen lower-case hexadecimal digits.
-    fileprivate mutating func writeHexadecimalPadded(_ word: UInt64) {
-        for shift in stride(from: 60, through: 0, by: -4) {
-            let digit = UInt8(truncatingIfNeeded: (word >> UInt64(shift)) & 15)
-            writeInteger(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-        }
     }
 }

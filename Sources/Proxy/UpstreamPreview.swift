@@ -14,13 +14,10 @@ package enum UpstreamPreview {
         _ admitted: Admitted, head: RequestHead, in bytes: ByteBuffer, gatekeeper: Gatekeeper, peer: PeerAddress,
         upstream: UpstreamSettings, decision: DecisionID
     ) -> ByteBuffer {
-        let forwarding = gatekeeper.snapshot.forwarding
         var rendered = UpstreamHead()
         rendered.render(
-            UpstreamHead.Source(
-                admitted: admitted, decision: decision, hostField: upstream.hostField, forwarding: forwarding,
-                isPeerTrusted: forwarding.trusts(peer), spanID: 1),
-            head: head, in: bytes, gatekeeper: gatekeeper, client: UpstreamHead.ClientFacts(peer: peer))
+            admitted, decision: decision, hostField: upstream.hostField, peer: peer, spanID: 1, head: head, in: bytes,
+            gatekeeper: gatekeeper, client: UpstreamHead.ClientFacts(peer: peer))
         guard let endpoint = upstream.endpoints.first else { return rendered.bytes }
         return rendered.bytes(for: endpoint)
     }

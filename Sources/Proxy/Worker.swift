@@ -15,13 +15,19 @@ import Wire
 /// Every member is touched on the loop only, so nothing in here is locked.
 final class Worker {
     /// What a connection needs of its route besides the snapshot's own.
-    struct RoutePlan {
-        let route: Route
+    final class RoutePlan {
         let pool: Pool?
         let auditName: AuditText
         let metrics: RouteMetrics
         /// The endpoints of the pool as they stand in records.
         let endpointNames: [AuditText]
+
+        init(route: Route, pool: Pool?, metrics: RouteMetrics) {
+            self.pool = pool
+            self.auditName = AuditText(route.name)
+            self.metrics = metrics
+            self.endpointNames = pool?.settings.endpoints.map { AuditText(utf8: $0.authority) } ?? []
+        }
 
         func upstreamName(_ endpoint: Int) -> AuditText? {
             endpoint < endpointNames.count ? endpointNames[endpoint] : nil
@@ -44,12 +50,13 @@ final class Worker {
     let shared: Shared
     let metrics: LoopMetrics
     let ring: AuditRing?
-    var gatekeeper: Gatekeeper
+    let gatekeeper: Gatekeeper
     var ids: DecisionIDGenerator
     private(set) var plans: [RoutePlan] = []
     /// For requests that found no route.
     let unrouted: RouteMetrics
     private(set) var rules = ConnectionRules()
+    private(set) var limitLines: LimitLines
     private(set) var inFlight = 0
     private(set) var isDraining = false
 
@@ -74,6 +81,7 @@ final class Worker {
         self.ids = DecisionIDGenerator(random: &random)
         self.spanID = random.next()
         self.unrouted = metrics.route("")
+        self.limitLines = LimitLines(publication.snapshot.limits)
         self.wheel = DeadlineWheel(now: reactor.now)
         adopt(publication, generation)
     }
@@ -102,6 +110,7 @@ final class Worker {
         gatekeeper.generation = generation
         guard !isSame else { return }
         rules = publication.snapshot.connection
+        limitLines = LimitLines(publication.snapshot.limits)
         entries.removeAll()
         var adopted: [String: Pool] = [:]
         for settings in publication.upstreams {
@@ -115,10 +124,7 @@ final class Worker {
         for (name, pool) in pools where adopted[name] !== pool { pool.close() }
         pools = adopted
         plans = publication.snapshot.routes.map { route in
-            let pool = adopted[route.upstream]
-            return RoutePlan(
-                route: route, pool: pool, auditName: AuditText(route.name), metrics: metrics.route(route.name),
-                endpointNames: pool?.settings.endpoints.map { AuditText(utf8: $0.authority) } ?? [])
+            RoutePlan(route: route, pool: adopted[route.upstream], metrics: metrics.route(route.name))
         }
     }
 

@@ -7,7 +7,7 @@ package import Wire
 /// among routes with the same host and pattern does the method choose, in declared order: a method that the most
 /// specific path does not take is refused and never falls through to a more general route, which might guard the same
 /// path less well.
-package struct RouteTable: Sendable {
+package final class RouteTable: Sendable {
     private let trie: PathTrie
     private let hosts: HostTable
 

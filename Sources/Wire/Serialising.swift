@@ -14,6 +14,11 @@ extension RequestHead {
     package func appendFields(of source: borrowing ByteBuffer, dropping dropped: FieldSet, to out: inout ByteBuffer) {
         fields.appendRuns(of: source.readableBytesSpan, dropping: dropped.union(FieldSet(.alias)), to: &out)
     }
+
+    /// The same, into room reserved for a whole head.
+    package func appendFields(of source: RawSpan, dropping dropped: FieldSet, to out: inout ByteWriter) {
+        fields.appendRuns(of: source, dropping: FieldSet(rawValue: dropped.rawValue | FieldSet.aliases), to: &out)
+    }
 }
 
 extension ResponseHead {
@@ -21,6 +26,20 @@ extension ResponseHead {
     /// client reads `_` as `-`.
     package func appendFields(of source: borrowing ByteBuffer, dropping dropped: FieldSet, to out: inout ByteBuffer) {
         fields.appendRuns(of: source.readableBytesSpan, dropping: dropped, to: &out)
+    }
+
+    /// The same, into room reserved for a whole head.
+    package func appendFields(of source: RawSpan, dropping dropped: FieldSet, to out: inout ByteWriter) {
+        fields.appendRuns(of: source, dropping: dropped, to: &out)
+    }
+
+    /// The same as below, into room reserved for a whole head.
+    package func appendStatusLine(of source: RawSpan, to out: inout ByteWriter) {
+        out.append("HTTP/1.1 ")
+        out.append(decimal: status)
+        out.append(ASCII.space)
+        if reason.range.upperBound <= source.byteCount { out.append(source.extracting(reason.range)) }
+        out.append("\r\n")
     }
 
     /// Appends `HTTP/1.1 <status> <reason>` and CRLF. The version is the gateway's own, whatever the upstream speaks
@@ -37,7 +56,31 @@ extension ResponseHead {
     }
 }
 
+extension FieldSet {
+    fileprivate static let aliases: UInt64 = 1 &<< UInt64(FieldKind.alias.rawValue)
+}
+
 extension [Field] {
+    fileprivate func appendRuns(of bytes: RawSpan, dropping dropped: FieldSet, to out: inout ByteWriter) {
+        var run = ByteRange.empty
+        for index in indices {
+            let field = self[index]
+            if field.isNominated || dropped.contains(field.kind) { continue }
+            if field.name.lower == run.upper {
+                run.upper = field.end
+                continue
+            }
+            append(run, of: bytes, to: &out)
+            run = ByteRange(lower: field.name.lower, upper: field.end)
+        }
+        append(run, of: bytes, to: &out)
+    }
+
+    private func append(_ run: ByteRange, of bytes: RawSpan, to out: inout ByteWriter) {
+        if run.isEmpty || run.range.upperBound > bytes.byteCount { return }
+        out.append(bytes.extracting(run.range))
+    }
+
     fileprivate func appendRuns(of bytes: RawSpan, dropping dropped: FieldSet, to out: inout ByteBuffer) {
         var run = ByteRange.empty
         for field in self {

@@ -1,6 +1,7 @@
 import Gate
 import Identity
 import NIOCore
+import RateLimit
 import Testing
 import Wire
 
@@ -18,7 +19,8 @@ private struct Shell {
     var isAborted = false
     var isLingering = false
     let fields = AnswerFields(
-        decision: DecisionID(high: 1, low: 2), limit: nil, limitName: "default".utf8, sendsLegacyFields: false)
+        decision: DecisionID(high: 1, low: 2), limit: nil,
+        rules: LimitLines(LimitRules(quota: .standard, failures: .standard)))
 
     mutating func client(_ text: String, admits: Bool = true) {
         perform(machine.received(ByteBuffer(string: text)), admits: admits)

@@ -34,7 +34,7 @@ struct Explainer {
         let head = parser.head
         explanation.steps.append(parsed(head, in: request))
 
-        var gatekeeper = makeGatekeeper()
+        let gatekeeper = makeGatekeeper()
         var client = Peer(address: peer)
         var proof: String?
         var verdict = gatekeeper.decide(head, in: request, peer: &client, now: now)
