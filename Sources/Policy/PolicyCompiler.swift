@@ -52,8 +52,13 @@ struct PolicyCompiler {
             }
             nodes.append(node)
         }
-        let roots = roots.map { PolicyTree.Root(type: $0.type, node: Int32($0.node)) }
-        return PolicyTree(roots: roots, nodes: nodes, edges: edges, text: text)
+        var finished: [PolicyTree.Root] = []
+        for (type, node) in roots {
+            let lower = Int32(text.count)
+            text += type
+            finished.append(PolicyTree.Root(lower: lower, upper: Int32(text.count), node: Int32(node)))
+        }
+        return PolicyTree(roots: finished, nodes: nodes, edges: edges, text: text)
     }
 
     private mutating func root(_ type: [UInt8]) -> Int {

@@ -27,21 +27,22 @@ struct PolicyTree: Sendable {
     }
 
     struct Root: Sendable {
-        var type: [UInt8]
+        var lower: Int32
+        var upper: Int32
         var node: Int32
     }
 
     let roots: [Root]
     let nodes: [Node]
     let edges: [Edge]
-    /// The segments of all edges, end to end.
+    /// The segments of all edges and the types of all roots, end to end: numbers instead of arrays in nodes, edges and
+    /// roots keep event loops from sharing reference counts.
     let text: [UInt8]
 
     /// The node of `type:/`, or -1. O(types).
     func root(of type: Span<UInt8>) -> Int32 {
-        for root in roots {
-            let name = root.type
-            if compare(name.span, type) == 0 { return root.node }
+        for root in roots where compare(text.span.extracting(Int(root.lower)..<Int(root.upper)), type) == 0 {
+            return root.node
         }
         return -1
     }

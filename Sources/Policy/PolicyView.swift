@@ -22,7 +22,7 @@ package final class PolicyView: Sendable {
 }
 
 /// A place in a policy: descends segment by segment and answers there. No allocation; O(log children) a step.
-package struct PolicyCursor: Sendable {
+package struct PolicyCursor: ~Copyable, Sendable {
     private let view: PolicyView
     private var node: Int32
     /// Whether the resource lies below `node` where the policy names nothing: then what holds at `node` holds here.

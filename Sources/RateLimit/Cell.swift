@@ -47,22 +47,24 @@ package final class Cell: Sendable {
 
     /// Takes one request from the bucket if there is one. `now` is monotonic time in ns. Lock-free; O(1).
     package func take(now: Int64) -> LimitVerdict {
-        var cell = self
-        while true {
-            if let verdict = cell.attempt(now: now, takes: true) { return verdict }
-            guard let next = cell.successor.load() else { return cell.refusal }
-            cell = next
-        }
+        attempt(now: now, takes: true) ?? attemptAtSuccessor(now: now, takes: true)
     }
 
     /// What ``take(now:)`` would answer, without taking anything. `remaining` counts what is there now.
     package func peek(now: Int64) -> LimitVerdict {
-        var cell = self
-        while true {
-            if let verdict = cell.attempt(now: now, takes: false) { return verdict }
-            guard let next = cell.successor.load() else { return cell.refusal }
-            cell = next
+        attempt(now: now, takes: false) ?? attemptAtSuccessor(now: now, takes: false)
+    }
+
+    /// Follows the successors to the cell that lives. Apart from the usual way, which counts no references.
+    private func attemptAtSuccessor(now: Int64, takes: Bool) -> LimitVerdict {
+        var next = successor.load()
+        while let cell = next {
+            if let verdict = cell.attempt(now: now, takes: takes) { return verdict }
+            next = cell.successor.load()
         }
+        // A cell is marked as moved only after its successor was published, so this is not reached.
+        return LimitVerdict(
+            isAllowed: false, remaining: 0, secondsUntilMore: 1, limit: Int(pace.rate), burst: Int(pace.burst))
     }
 
     /// Whether the bucket is full at `now`, so that forgetting it changes no verdict.
@@ -108,10 +110,6 @@ package final class Cell: Sendable {
             isAllowed: isAllowed, remaining: Int(remaining), secondsUntilMore: pace.seconds(wait),
             limit: Int(pace.rate),
             burst: Int(pace.burst))
-    }
-
-    private var refusal: LimitVerdict {
-        LimitVerdict(isAllowed: false, remaining: 0, secondsUntilMore: 1, limit: Int(pace.rate), burst: Int(pace.burst))
     }
 
     /// `word`, moved by one unit where it would be taken for the mark.

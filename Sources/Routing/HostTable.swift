@@ -1,21 +1,24 @@
 /// Hosts that have routes of their own, sorted for binary search; lower case, without port and trailing dot.
 struct HostTable: Sendable {
     struct Host: Sendable {
-        var name: [UInt8]
+        var lower: Int32
+        var upper: Int32
         var root: Int32
     }
 
     let exact: [Host]
     /// `*.example.com` as `.example.com`.
     let suffixes: [Host]
+    /// The names, end to end.
+    let text: [UInt8]
     /// Root of the routes for every host.
     let general: Int32
 
     var isEmpty: Bool { exact.isEmpty && suffixes.isEmpty }
 
-    func exact(_ name: Span<UInt8>) -> Int32? { HostTable.search(exact, name) }
+    func exact(_ name: Span<UInt8>) -> Int32? { search(exact, name) }
 
-    func suffix(_ name: Span<UInt8>) -> Int32? { HostTable.search(suffixes, name) }
+    func suffix(_ name: Span<UInt8>) -> Int32? { search(suffixes, name) }
 
     /// Where the name stands in a Host field or authority: before the port, less one trailing dot. `[::1]` keeps its
     /// brackets.
@@ -32,14 +35,14 @@ struct HostTable: Sendable {
         return 0..<upper
     }
 
-    private static func search(_ hosts: [Host], _ name: Span<UInt8>) -> Int32? {
+    private func search(_ hosts: [Host], _ name: Span<UInt8>) -> Int32? {
         var low = 0
         var high = hosts.count
         while low < high {
             let middle = (low + high) / 2
-            let candidate = hosts[middle].name
-            let order = compareFolded(candidate.span, name)
-            if order == 0 { return hosts[middle].root }
+            let host = hosts[middle]
+            let order = HostTable.compareFolded(text.span.extracting(Int(host.lower)..<Int(host.upper)), name)
+            if order == 0 { return host.root }
             if order < 0 { low = middle + 1 } else { high = middle }
         }
         return nil
@@ -90,13 +93,20 @@ struct HostTableBuilder {
     }
 
     func build() -> HostTable {
-        HostTable(
-            exact: HostTableBuilder.sorted(exact), suffixes: HostTableBuilder.sorted(suffixes), general: general)
+        var text: [UInt8] = []
+        let exact = HostTableBuilder.sorted(exact, text: &text)
+        let suffixes = HostTableBuilder.sorted(suffixes, text: &text)
+        return HostTable(exact: exact, suffixes: suffixes, text: text, general: general)
     }
 
-    private static func sorted(_ hosts: [[UInt8]: Int32]) -> [HostTable.Host] {
-        hosts.map { HostTable.Host(name: $0.key, root: $0.value) }
-            .sorted { $0.name.lexicographicallyPrecedes($1.name) }
+    private static func sorted(_ hosts: [[UInt8]: Int32], text: inout [UInt8]) -> [HostTable.Host] {
+        var result: [HostTable.Host] = []
+        for (name, root) in hosts.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            let lower = Int32(text.count)
+            text += name
+            result.append(HostTable.Host(lower: lower, upper: Int32(text.count), root: root))
+        }
+        return result
     }
 
     private static func isName(_ labels: ArraySlice<UInt8>) -> Bool {

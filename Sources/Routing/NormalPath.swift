@@ -84,13 +84,10 @@ package struct NormalPath: Sendable {
         var start = 1
         for index in 1..<max(raw.count, 1) {
             let byte = raw[index]
-            if byte == slash {
-                guard index > start, !isDotSegment(raw, start, index) else { return false }
-                segments.append(Segment(lower: UInt32(start), upper: UInt32(index)))
-                start = index + 1
-            } else if !PathEncoding.isPlain(byte) {
-                return false
-            }
+            if PathEncoding.isPlainInSegment(byte) { continue }
+            guard byte == slash, index > start, !isDotSegment(raw, start, index) else { return false }
+            segments.append(Segment(lower: UInt32(start), upper: UInt32(index)))
+            start = index + 1
         }
         if start < raw.count {
             guard !isDotSegment(raw, start, raw.count) else { return false }

@@ -14,6 +14,13 @@ enum PathEncoding {
         return (byte < 64 ? plainLow : plainHigh) >> UInt64(byte & 63) & 1 == 1
     }
 
+    /// Like ``isPlain(_:)``, for a byte within a segment: not `/`.
+    @inline(__always)
+    static func isPlainInSegment(_ byte: UInt8) -> Bool {
+        guard byte < 128 else { return false }
+        return (byte < 64 ? plainLow & ~(1 << 47) : plainHigh) >> UInt64(byte & 63) & 1 == 1
+    }
+
     /// Whether a client may send `byte` unencoded. `;`, `[` and `]` are sent by some, and encoded on the way out.
     static func isTolerated(_ byte: UInt8) -> Bool {
         isPlain(byte) || byte == UInt8(ascii: ";") || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "]")

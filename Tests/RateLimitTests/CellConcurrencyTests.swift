@@ -21,7 +21,8 @@ func onEightThreads(_ body: @Sendable (Int) -> Void) {
         let tick = PaceTests.tick(cell.quota)
         for round in 0..<60 {
             let now = clock.monotonic
-            // Every round exhausts the bucket, so that all that was ever earned has been spent: burst + floor(elapsed x rate).
+            // Every round exhausts the bucket, so that all that was ever earned has been spent: burst + floor(elapsed
+            // x rate).
             onEightThreads { _ in
                 var refusals = 0
                 while refusals < 3 {
