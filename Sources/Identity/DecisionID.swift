@@ -1,14 +1,18 @@
 /// The id under which one request is found again: in `x-request-id`, in a refusal's body and in the audit record.
 ///
 /// Up to 64 bytes of visible ASCII, held inline, so that making and copying one allocates nothing.
+@usableFromInline
 package struct DecisionID: Sendable, Equatable {
     /// The longest id, in bytes.
     package static let maximumCount = 64
 
-    private var storage: InlineArray<64, UInt8>
-    private var length: UInt8
+    @usableFromInline
+    var storage: InlineArray<64, UInt8>
+    @usableFromInline
+    var length: UInt8
 
     /// The number of bytes, 1...64.
+    @inlinable
     package var count: Int { Int(length) }
 
     /// Takes over a client's id, or nil when it is empty, longer than 64 bytes, or holds anything but letters,
@@ -40,9 +44,11 @@ package struct DecisionID: Sendable, Equatable {
     }
 
     /// The byte at `index`, 0..<count.
+    @inlinable
     package subscript(index: Int) -> UInt8 { storage[index] }
 
     /// Lends the bytes without copying them.
+    @inlinable
     package func withSpan<Result: ~Copyable, Failure: Error>(
         _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -57,6 +63,7 @@ package struct DecisionID: Sendable, Equatable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    @usableFromInline
     package static func == (left: DecisionID, right: DecisionID) -> Bool {
         guard left.length == right.length else { return false }
         for index in 0..<left.count where left.storage[index] != right.storage[index] { return false }
