@@ -4,12 +4,14 @@ SWIFT ?= swift
 CONFIG ?= gateway.json
 
 # The Swift runtime is linked in, so that the binary runs where no toolchain is. Exclusivity is checked while tests
-# run (debug) and not again for every access in production.
-RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+# run (debug) and not again for every access in production. Cross-module optimisation lets what the rooms export be
+# specialised and inlined where it is used.
+RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked \
+	-Xswiftc -cross-module-optimization
 TEST_FLAGS ?= --explicit-target-dependency-import-check error
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run test interop bench lint format tsan clean
+.PHONY: help install build run test interop bench soak lint format reference tsan clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -33,11 +35,21 @@ interop: build ## curl, requests, aiohttp, wrk, h2load, nginx and HAProxy around
 bench: build ## the benchmarks, side by side with HAProxy and nginx
 	Benchmarks/run.sh
 
+soak: build ## a million requests under reloads and a dying upstream, each accounted for
+	Tests/soak/soak.py
+
 lint: ## the formatting rules of .swift-format
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift
 
 format: ## put the sources into that format
 	$(SWIFT) format --in-place --parallel --recursive Sources Tests Package.swift
+
+reference: ## the configuration: gateway.schema.json, and its reference in README.md
+	$(SWIFT) build --product tollgate
+	.build/debug/tollgate schema >gateway.schema.json
+	.build/debug/tollgate schema --markdown >.build/reference.md
+	sed -i -e '/^<!-- reference -->$$/,/^<!-- end of reference -->$$/{//!d' -e '}' \
+	    -e '/^<!-- reference -->$$/r .build/reference.md' README.md
 
 tsan: install ## every test under the thread sanitizer, in a build folder of its own
 	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan

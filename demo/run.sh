@@ -54,12 +54,13 @@ The gateway listens on $gateway, the upstream on http://127.0.0.1:9000. Copy a l
 
   # 429: 360 at once, then 6 a second
   curl -s -o /dev/null -w '%{http_code}\n' "$gateway/public/[1-400]" | sort | uniq -c
+  curl -i $gateway/public/x
 
   # why: every step of a decision, nothing forwarded, nothing spent
   $tollgate explain GET /api/2/things/acme:lamp-1 -H "Authorization: Bearer \$(cat demo/bob.jwt)"
 
   # what was decided, and that nobody touched the record
-  $tollgate audit query var/audit --decision-outcome forbidden
+  $tollgate audit query var/audit --outcome forbidden
   $tollgate audit verify var/audit
 
 Ctrl-C stops both.
