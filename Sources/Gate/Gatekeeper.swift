@@ -248,7 +248,7 @@ package final class Gatekeeper {
         }
         var entry: PolicyEntry?
         if let policy = matched.route.policy {
-            let view = admission?.views[policy.engine] ?? snapshot.engines[policy.engine].view(for: [], now: now.unix)
+            let view = admission?.views[policy.engine] ?? snapshot.anonymousViews[policy.engine]
             let requirement = policy.requirement(for: head.method)
             var cursor = view.start(type: policy.resource.type)
             policy.resource.walk(path, restStart: matched.restStart) { cursor.descend($0) }

@@ -13,6 +13,8 @@ package final class Snapshot: Sendable {
     package let authenticator: Authenticator
     /// By the index in `RoutePolicy.engine`.
     package let engines: [PolicyEngine]
+    /// What each engine says about a caller without subjects; made here, because making a view takes a lock.
+    let anonymousViews: [PolicyView]
     package let limits: LimitRules
     package let forwarding: ForwardingRules
     package let connection: ConnectionRules
@@ -25,6 +27,7 @@ package final class Snapshot: Sendable {
         self.table = table
         self.authenticator = authenticator
         self.engines = engines
+        self.anonymousViews = engines.map { $0.view(for: [], now: 0) }
         self.limits = limits
         self.forwarding = forwarding
         self.connection = connection

@@ -97,7 +97,8 @@ package final class GatewayServer: Sendable {
             let ring = audit.flatMap { index < $0.rings.count ? $0.rings[index] : nil }
             let (shared, metrics) = (shared, metrics[index])
             let worker = await reactor.submit { reactor in
-                let worker = Worker(reactor: reactor, shared: shared, ring: ring, metrics: metrics)
+                let worker = Worker(
+                    reactor: reactor, shared: shared, ring: ring, metrics: metrics, sweepsLimiter: index == 0)
                 worker.startTicking()
                 return ReactorBound(worker, on: reactor)
             }

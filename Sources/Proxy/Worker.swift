@@ -67,10 +67,12 @@ final class Worker {
     private var spanID: UInt64
     private var entries: [PolicyEntryKey: AuditText] = [:]
     private var lastIdleSweep: Int64 = 0
+    private var lastSweep: Int64
+    private let sweepsLimiter: Bool
     private var whenEmpty: [@Sendable () -> Void] = []
     private var isStopped = false
 
-    init(reactor: Reactor, shared: Shared, ring: AuditRing?, metrics: LoopMetrics) {
+    init(reactor: Reactor, shared: Shared, ring: AuditRing?, metrics: LoopMetrics, sweepsLimiter: Bool) {
         var random = SystemRandomNumberGenerator()
         let (publication, generation) = shared.feed.latest()
         self.reactor = reactor
@@ -82,6 +84,8 @@ final class Worker {
         self.spanID = random.next()
         self.unrouted = metrics.route("")
         self.limitLines = LimitLines(publication.snapshot.limits)
+        self.lastSweep = reactor.now
+        self.sweepsLimiter = sweepsLimiter
         self.wheel = DeadlineWheel(now: reactor.now)
         adopt(publication, generation)
     }
@@ -148,6 +152,15 @@ final class Worker {
         lastIdleSweep = now
         adoptLatest()
         for pool in pools.values { pool.expireIdle(now: now) }
+        sweep(now)
+    }
+
+    /// Every half minute, off the loop: buckets that are full again give their memory back. One loop does it for all.
+    private func sweep(_ now: Int64) {
+        guard sweepsLimiter, now - lastSweep >= 30_000_000_000 else { return }
+        lastSweep = now
+        let limiter = shared.gate.limiter
+        shared.verifiers.submit { _ in _ = limiter.sweep(now: now) }
     }
 
     func noteDeadline(_ handler: ClientHandler) {
