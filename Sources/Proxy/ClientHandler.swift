@@ -196,12 +196,12 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         settle(now.monotonic)
     }
 
-    func upstreamClosed() {
+    func upstreamClosed(inOrder: Bool) {
         guard upstream != nil else { return }
         upstream = nil
         let now = worker.now()
         out.clear()
-        perform(machine.upstreamEnded(into: &out), now)
+        perform(machine.upstreamEnded(inOrder: inOrder, into: &out), now)
         settle(now.monotonic)
     }
 

@@ -342,15 +342,15 @@ struct ExchangeMachine {
     }
 
     /// The upstream connection ended. What that makes whole is appended to `out`.
-    mutating func upstreamEnded(into out: inout ByteBuffer) -> AnswerAction {
+    mutating func upstreamEnded(inOrder: Bool = true, into out: inout ByteBuffer) -> AnswerAction {
         guard phase == .forwarding else { return .wait }
         switch answerPhase {
         case .head:
             guard answer.readableBytes == 0, interims == 0 else { return .refuse(.upstream(.truncatedAnswer)) }
             return mayRetry ? .retry : .refuse(.upstream(.closedEarly))
         case .body:
-            // Only a body that lasts until the close is whole now (RFC 9112 §6.3 rule 8).
-            guard case .end = answerBody.finishAtEOF(into: &out) else { return .abort }
+            // Only a body that lasts until the close is whole now (RFC 9112 §6.3 rule 8); a reset is no such close (§8).
+            guard inOrder, case .end = answerBody.finishAtEOF(into: &out) else { return .abort }
             answerPhase = .done
             return .finish(tail: nil)
         case .done:

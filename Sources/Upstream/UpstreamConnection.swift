@@ -10,8 +10,9 @@ package protocol UpstreamConsumer: AnyObject {
     func upstreamFailed(_ failure: UpstreamFailure)
     /// Bytes of the answer; the consumer takes them all.
     func upstreamReceived(_ bytes: ByteBuffer)
-    /// The connection ended. It is no longer in the pool.
-    func upstreamClosed()
+    /// The connection ended. It is no longer in the pool. `inOrder` is false for a reset and every other failure, after
+    /// which an answer that lasts until the end is not known to be whole.
+    func upstreamClosed(inOrder: Bool)
     /// Writes towards the upstream may go on, or must pause.
     func upstreamWritabilityChanged(_ isWritable: Bool)
 }
@@ -28,6 +29,8 @@ package final class UpstreamConnection: StreamHandler {
     // (`consumer`) and with the stream (`pool`, `stream`).
     private var pool: Pool?
     private var consumer: (any UpstreamConsumer)?
+    /// Whether the server ended its side itself.
+    private var hasEndedInOrder = false
     private var stream: Stream?
 
     init(endpoint: Int, pool: Pool) {
@@ -78,6 +81,7 @@ package final class UpstreamConnection: StreamHandler {
 
     /// A server that ends its side has said all it will say: nothing more can be asked on this connection.
     package func ended() {
+        hasEndedInOrder = true
         stream?.close()
     }
 
@@ -87,7 +91,7 @@ package final class UpstreamConnection: StreamHandler {
         self.consumer = nil
         pool?.closed(self)
         pool = nil
-        consumer?.upstreamClosed()
+        consumer?.upstreamClosed(inOrder: hasEndedInOrder)
     }
 
     package func writabilityChanged() {

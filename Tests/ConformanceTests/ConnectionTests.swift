@@ -120,6 +120,20 @@ extension Conformance {
             #expect(!seen.hasSuffix("0\r\n\r\n"))
         }
 
+        @Test("an answer that ends with the connection is cut by a reset, not ended by it")
+        func resetIsNoEnd() throws {
+            let latch = Latch()
+            fixture.origin.play { _ in
+                .afterBody { _ in [.text("HTTP/1.1 200 OK\r\nX-Origin: 1\r\n\r\nhello"), .await(latch), .reset] }
+            }
+            let client = try fixture.gateway.connect()
+            client.send("GET /cut HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(client.head()?.status == 200)
+            latch.open()
+            #expect(client.peerCloses())
+            #expect(!fromLatin1(client.rest).hasSuffix("0\r\n\r\n"))
+        }
+
         @Test("an origin that resets before its head: 502")
         func originResets() throws {
             fixture.origin.play { _ in .afterBody { _ in [.text("HTTP/1.1 200 OK\r\nCont"), .reset] } }
