@@ -91,7 +91,10 @@ package final class Gatekeeper {
     package func appendTarget(
         _ admitted: borrowing Admitted, head: RequestHead, in bytes: ByteBuffer, to out: inout ByteBuffer
     ) {
-        if path.isPlain, admitted.route.keepsPath {
+        if head.form == .asterisk {
+            // The server as a whole is asked (RFC 9112 §3.2.4), which no path says.
+            out.writeStaticString("*")
+        } else if path.isPlain, admitted.route.keepsPath {
             out.writeBytes(path.bytes)
         } else {
             admitted.route.rewrite.append(path: path, restStart: admitted.restStart, to: &out)

@@ -1,7 +1,7 @@
 /// Decodes the chunked transfer coding, resumable at any byte (RFC 9112 §7.1).
 ///
 /// It yields ranges of the bytes it was given and copies nothing. Extensions and trailers are checked and dropped.
-/// Framing bytes are bounded: a size has at most 16 digits, extensions cost at most as much as the content they come
+/// Framing bytes are bounded: a size has at most 64 digits, extensions cost at most as much as the content they come
 /// with and a fixed allowance, a trailer section at most `maximumTrailerBytes`.
 struct ChunkDecoder: Sendable {
     enum Event: Sendable {
@@ -23,7 +23,7 @@ struct ChunkDecoder: Sendable {
     }
 
     /// More digits than any size needs, leading zeros included.
-    private static let maximumSizeDigits = 16
+    private static let maximumSizeDigits = 64
     private static let maximumExtensionBytes = 256
     /// What extensions may cost beyond the content itself before they count as an attack (the CVE-2023-39326 class).
     private static let extensionAllowance: Int64 = 4096

@@ -3,9 +3,9 @@ enum HTTPVersion {
     enum Reading {
         /// What is there so far may become a version.
         case incomplete
-        /// HTTP/1.0 or HTTP/1.1.
+        /// HTTP/1.0, or HTTP/1.1 and what comes after it.
         case minor(UInt8)
-        /// A version, but not one of these.
+        /// A version, but of another major number.
         case unsupported
         /// No version.
         case malformed
@@ -42,6 +42,9 @@ enum HTTPVersion {
                 }
             if !fits { return .malformed }
         }
-        return available < length ? .incomplete : .unsupported
+        guard available == length else { return .incomplete }
+        // A later minor version is to be taken for the latest one known (RFC 9110 §2.5).
+        let isMajor1 = bytes.byte(start + 5) == ASCII.zero + 1
+        return isMajor1 ? .minor(1) : .unsupported
     }
 }

@@ -4,7 +4,7 @@
 package enum MalformedBody: UInt8, Error, Sendable, CaseIterable {
     /// A chunk does not begin with a hexadecimal number, or something other than an extension follows it.
     case badChunkSize
-    /// A chunk size of more than 16 digits, or beyond 2^63 - 1.
+    /// A chunk size of more than 64 digits, or beyond 2^63 - 1.
     case chunkTooLong
     /// The bytes after a chunk's data are not CR LF.
     case badChunkEnd

@@ -233,6 +233,28 @@ private struct Keeper {
         #expect(String(buffer: out) == forwarded)
     }
 
+    @Test func aQuestionAboutTheWholeServerStaysOne() throws {
+        var keeper = try Keeper()
+        var parser = RequestParser()
+        let bytes = ByteBuffer(string: "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(parser.parse(bytes) == .complete)
+        let rules = try [RouteRule(name: "all", path: RoutePattern("/**"))]
+        let old = keeper.gatekeeper.snapshot
+        keeper.gatekeeper.snapshot = Snapshot(
+            routes: [Route(name: "all", upstream: "u", accepts: [])], table: try RouteTable(rules),
+            authenticator: old.authenticator, engines: [], limits: old.limits, forwarding: old.forwarding,
+            connection: old.connection)
+        let verdict = keeper.gatekeeper.decide(
+            parser.head, in: bytes, peer: &keeper.peer, now: Now(monotonic: 0, unixNanoseconds: 0))
+        guard case .admitted(let admitted) = verdict else {
+            Issue.record("should be admitted")
+            return
+        }
+        var out = ByteBuffer()
+        keeper.gatekeeper.appendTarget(admitted, head: parser.head, in: bytes, to: &out)
+        #expect(String(buffer: out) == "*")
+    }
+
     @Test func behindATrustedProxyTheBucketIsTheClients() throws {
         let own = try #require(AddressBlock("10.0.0.0/8"))
         var keeper = try Keeper(

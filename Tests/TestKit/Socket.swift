@@ -158,19 +158,22 @@ package final class Socket: Sendable {
 
     /// Ends the sending side; the peer reads the end of the stream and can still answer.
     package func finishSending() {
-        _ = shutdown(descriptor, Int32(SHUT_WR))
+        _ = whileOpen { Int(shutdown(descriptor, Int32(SHUT_WR))) }
     }
 
     /// Ends both sides and wakes whoever waits on the socket, without giving the descriptor back yet.
     package func interrupt() {
-        _ = shutdown(descriptor, Int32(SHUT_RDWR))
+        _ = whileOpen { Int(shutdown(descriptor, Int32(SHUT_RDWR))) }
     }
 
     /// Closes with a reset instead of an orderly end.
     package func reset() {
-        var setting = linger(l_onoff: 1, l_linger: 0)
-        _ = unsafe setsockopt(
-            descriptor, SOL_SOCKET, SO_LINGER, &setting, socklen_t(MemoryLayout<linger>.size))
+        _ = whileOpen {
+            var setting = linger(l_onoff: 1, l_linger: 0)
+            return Int(
+                unsafe setsockopt(
+                    descriptor, SOL_SOCKET, SO_LINGER, &setting, socklen_t(MemoryLayout<linger>.size)))
+        }
         close()
     }
 

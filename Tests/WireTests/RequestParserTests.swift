@@ -51,7 +51,7 @@ import Wire
         ("GET / HTTP/x", .badVersion),
         ("GET / HTTP/1.1 ", .badVersion), ("GET / HTTP/1.11", .badVersion), ("GET / HTTP/1.1\n", .bareLF),
         ("GET / HTTP/1.1\rX", .bareCR), ("GET / HTTP/2.0", .unsupportedVersion),
-        ("GET / HTTP/1.2", .unsupportedVersion),
+        ("GET / HTTP/2.0", .unsupportedVersion),
         ("PRI * HTTP/2.0", .unsupportedVersion), ("GET * HTTP/1.1", .badTarget), ("GET / \n", .bareLF),
     ])
     func refusesStartLinesOnSight(_ bytes: String, _ reason: MalformedRequest) {
