@@ -186,7 +186,7 @@ package struct ConnectionRules: Sendable {
     package var bodyTimeout: Int64 = 30_000_000_000
     /// Between two requests.
     package var idleTimeout: Int64 = 75_000_000_000
-    /// Over all loops.
+    /// On each loop.
     package var maximumConnections = 20_000
 
     package init() {}

@@ -47,7 +47,7 @@ package struct LimitSettings: Sendable {
                 "How long a connection may wait for its next request."),
             Field(
                 "maximumConnections", \.maximumConnections, .integer(1...10_000_000),
-                "Client connections at one time; beyond it new ones wait in the system's queue."),
+                "Client connections that each event loop holds; beyond it new ones wait in the system's queue."),
             Field(
                 "drainTimeout", \.drainTimeout, .duration(.zero...(.seconds(86_400))),
                 "How long requests in flight may take to end after SIGTERM."),
