@@ -1,23 +1,28 @@
 # syntax=docker/dockerfile:1
 FROM swift:6.3-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends zlib1g-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
+COPY .ci/install .ci/install
+RUN .ci/install
 COPY . .
 RUN --mount=type=cache,target=/src/.build,sharing=locked \
-    swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked --product tollgate \
+    make build \
     && install -D .build/release/tollgate /out/tollgate \
     && strip --strip-debug /out/tollgate
 
+# The Swift runtime is in the binary; it needs glibc, libstdc++ and zlib, and the roots for fetching issuers' keys.
 FROM debian:bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates zlib1g \
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates libstdc++6 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /var/lib/tollgate --create-home --shell /usr/sbin/nologin tollgate \
-    && install -d -o tollgate -g tollgate -m 0750 /etc/tollgate /var/lib/tollgate/var/audit
+    && groupadd --system --gid 10001 tollgate \
+    && useradd --system --uid 10001 --gid tollgate --home-dir /var/lib/tollgate --shell /usr/sbin/nologin tollgate \
+    && install -d -o tollgate -g tollgate -m 0750 /etc/tollgate /var/lib/tollgate
 COPY --from=build /out/tollgate /usr/local/bin/tollgate
-USER tollgate
+USER 10001:10001
 WORKDIR /var/lib/tollgate
-VOLUME /var/lib/tollgate/var/audit
-# Mount a gateway.json (with what it refers to) at /etc/tollgate; its listeners must not bind to loopback in here.
+VOLUME /var/lib/tollgate
+# Mount a gateway.json with what it refers to at /etc/tollgate; its public listener must not bind to loopback in here,
+# and what it writes (audit.directory, tokens.file) belongs under /var/lib/tollgate.
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
