@@ -113,6 +113,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
             guard worker.verify(proof, for: self, request: exchange.number) else {
                 return refuse(Refused(.overloaded), now)
             }
+            machine.keepInbound()
         }
     }
 

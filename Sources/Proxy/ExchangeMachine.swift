@@ -145,8 +145,24 @@ struct ExchangeMachine {
             } else {
                 inbound.writeBytes(bytes.readableBytesSpan)
             }
-            return advance()
+            let action = advance()
+            if case .wait = action { keepInbound() }
+            return action
         }
+    }
+
+    /// What the client sent waits for something: it moves out of the receive buffer, which all connections of a loop
+    /// share. Else each slow client would hold a whole one.
+    mutating func keepInbound() {
+        Self.keep(&inbound)
+    }
+
+    private static func keep(_ buffer: inout ByteBuffer) {
+        let count = buffer.readableBytes
+        guard count > 0, buffer.storageCapacity > 2 * count + 4096 else { return }
+        var kept = ByteBufferAllocator().buffer(capacity: count)
+        kept.writeBytes(buffer.readableBytesSpan)
+        buffer = kept
     }
 
     /// Goes on with what was received before.
@@ -331,6 +347,7 @@ struct ExchangeMachine {
         while answerPhase == .head {
             switch answerParser.parse(answer, isAnswerToHEAD: parser.head.method == .head) {
             case .incomplete:
+                Self.keep(&answer)
                 return out.readableBytes > 0 ? .send(tail: nil) : .wait
             case .malformed(let reason):
                 return .refuse(.upstream(.malformedAnswer(reason.detail)))

@@ -317,6 +317,22 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
         #expect(shell.machine.isIdle)
     }
 
+    @Test func whatASlowClientHasSentDoesNotHoldTheReceiveBuffer() {
+        var machine = ExchangeMachine(limits: HeadLimits())
+        var shared = ByteBufferAllocator().buffer(capacity: 65536)
+        shared.writeString("GET /a HTTP/1.1\r\n")
+        _ = machine.received(shared)
+        #expect(machine.inbound.readableBytes == 17)
+        #expect(machine.inbound.storageCapacity < 4096)
+        shared.clear()
+        shared.writeString("Host: a\r\n\r\n")
+        guard case .decide = machine.received(shared) else {
+            Issue.record("the head is whole")
+            return
+        }
+        #expect(String(buffer: machine.inbound) == get)
+    }
+
     @Test func aClientFarAheadOfItsTurnIsNotRead() {
         var shell = Shell()
         shell.client(get)
