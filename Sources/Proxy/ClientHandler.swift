@@ -385,6 +385,9 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
             close()
         case .restOfHead:
             refuse(Refused(.headTimeout), time)
+        case .requestBody where !machine.isExchanging:
+            // The body of a request that was refused: its record is written.
+            close()
         case .requestBody:
             guard !isWaitingForUpstream else { break }
             let isUpstreamSlow = !(upstream?.isWritable ?? true)

@@ -78,7 +78,7 @@ struct Exchange {
     }
 
     mutating func admit(_ admitted: borrowing Admitted, worker: Worker) {
-        plan = worker.plans[admitted.routeIndex]
+        plan = admitted.routeIndex < worker.plans.count ? worker.plans[admitted.routeIndex] : nil
         admission = admitted.admission
         limit = admitted.limit
         entry = admitted.entry

@@ -210,6 +210,7 @@ final class Worker {
     /// Ends what is left, and everything that belongs to the loop.
     func stop() {
         isStopped = true
+        isDraining = true
         for handler in connections.values { handler.abandon() }
         for pool in pools.values { pool.close() }
         pools = [:]

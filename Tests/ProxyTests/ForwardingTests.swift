@@ -1,3 +1,5 @@
+import Gate
+import Proxy
 import RateLimit
 import TestKit
 import Testing
@@ -92,6 +94,18 @@ import Testing
         let client = try RawClient(port: gateway.port)
         client.send("GET /public/a HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(client.answer()?.status == 502)
+        await gateway.stop()
+    }
+
+    @Test func aRefusedBodyThatStopsComingIsAnsweredOnce() async throws {
+        let gateway = try await Gateway(origin: RawOrigin(), adjust: { $0.bodyTimeout = 200_000_000 })
+        let client = try RawClient(port: gateway.port)
+        client.send("POST /guarded/x HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")
+        #expect(client.answer()?.status == 401)
+        #expect(client.answer() == nil, "a second answer to one request")
+        #expect(client.isEnded)
+        let metrics = gateway.server.metrics.flatMap { $0.allRoutes.values }
+        #expect(metrics.flatMap(\.outcomes).map(\.value).reduce(0, +) == 1)
         await gateway.stop()
     }
 }
