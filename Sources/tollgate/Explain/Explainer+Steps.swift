@@ -11,7 +11,8 @@ extension Explainer {
     /// Adds the steps after the parser's, up to the one that refused.
     func describe(
         _ explanation: inout Explanation, _ gatekeeper: Gatekeeper, _ head: RequestHead, routeIndex: Int?,
-        admission: Admission?, proof: String?, limit: LimitVerdict?, entry: PolicyEntry?, refusal: Refusal?
+        admission: Admission?, resource: ResourcePath?, proof: String?, limit: LimitVerdict?, entry: PolicyEntry?,
+        refusal: Refusal?
     ) {
         if case .path? = refusal {
             explanation.steps.append(
@@ -33,7 +34,7 @@ extension Explainer {
             explanation.steps.append(
                 ExplanationStep(name: "credential", passed: true, summary: "None is asked for on this route."))
             explanation.steps += limited(limit, scope: "the peer \(String(decoding: peer.text, as: UTF8.self))")
-            explanation.steps += decided(route, head, admission: nil, entry: entry, refusal: refusal)
+            explanation.steps += decided(route, head, subjects: [], resource: resource, entry: entry, refusal: refusal)
             return
         }
         guard let admission else {
@@ -48,7 +49,8 @@ extension Explainer {
         }
         explanation.steps += limited(limit, scope: "the client \(admission.principal.client)")
         if case .limited? = refusal { return }
-        explanation.steps += decided(route, head, admission: admission, entry: entry, refusal: refusal)
+        explanation.steps += decided(
+            route, head, subjects: admission.principal.subjects, resource: resource, entry: entry, refusal: refusal)
     }
 
     private func routed(_ route: Route) -> ExplanationStep {
@@ -99,7 +101,8 @@ extension Explainer {
     }
 
     private func decided(
-        _ route: Route, _ head: RequestHead, admission: Admission?, entry: PolicyEntry?, refusal: Refusal?
+        _ route: Route, _ head: RequestHead, subjects: [String], resource: ResourcePath?, entry: PolicyEntry?,
+        refusal: Refusal?
     ) -> [ExplanationStep] {
         guard let policy = route.policy else {
             return [ExplanationStep(name: "policy", passed: true, summary: "The route has none.")]
@@ -108,8 +111,14 @@ extension Explainer {
         var facts: [(name: String, value: String)] = [
             ("asked", "\(requirement.permissions.names.joined(separator: ", ")), \(requirement.check)")
         ]
-        if let entry, let label = publication.snapshot.engines[entry.engine].label(of: entry.entry) {
-            facts.append(("entry", label))
+        let engine = publication.snapshot.engines[policy.engine]
+        if let entry, let label = engine.label(of: entry.entry) { facts.append(("entry", label)) }
+        if let resource {
+            let path = resource.segments.map { "/" + String(decoding: $0, as: UTF8.self) }.joined()
+            facts.append(("of", "\(String(decoding: resource.type, as: UTF8.self)):\(path.isEmpty ? "/" : path)"))
+            let explanation = engine.explain(
+                subjects, resource: resource, requirement.permissions, requirement.check, now: now.unix)
+            facts += explanation.lines.enumerated().map { ("because \($0.offset + 1)", $0.element) }
         }
         let isRefused = if case .forbidden? = refusal { true } else { false }
         let summary = isRefused ? "It does not grant this to any of the subjects." : "It grants this."

@@ -50,18 +50,37 @@ struct Explainer {
         case .admitted(let admitted):
             describe(
                 &explanation, gatekeeper, head, routeIndex: admitted.routeIndex, admission: admitted.admission,
-                proof: proof, limit: admitted.limit, entry: admitted.entry, refusal: nil)
+                resource: resource(of: admitted.routeIndex, gatekeeper, head, in: request), proof: proof,
+                limit: admitted.limit, entry: admitted.entry, refusal: nil)
             explanation.forwarded = forwarded(admitted, gatekeeper, head, in: request)
         case .refused(let refused):
             describe(
                 &explanation, gatekeeper, head, routeIndex: refused.routeIndex, admission: refused.admission,
-                proof: proof, limit: refused.limit, entry: refused.entry, refusal: refused.refusal)
+                resource: resource(of: refused.routeIndex, gatekeeper, head, in: request), proof: proof,
+                limit: refused.limit, entry: refused.entry, refusal: refused.refusal)
             explanation.refuse(refused.refusal)
         case .verify:
             explanation.steps.append(
                 ExplanationStep(name: "credential", passed: false, summary: "The credential could not be verified."))
         }
         return explanation
+    }
+
+    /// What the route's policy is asked about, taken from the path that the gatekeeper normalised.
+    private func resource(
+        of routeIndex: Int?, _ gatekeeper: Gatekeeper, _ head: RequestHead, in bytes: ByteBuffer
+    ) -> ResourcePath? {
+        guard let routeIndex, let policy = publication.snapshot.routes[routeIndex].policy else { return nil }
+        let span = bytes.readableBytesUInt8Span
+        let match = publication.snapshot.table.match(
+            method: head.method, methodBytes: span.extracting(head.methodRange.range),
+            host: span.extracting(head.authority.range), path: gatekeeper.path)
+        guard case .route(_, let restStart) = match else { return nil }
+        var segments: [[UInt8]] = []
+        policy.resource.walk(gatekeeper.path, restStart: restStart) { segment in
+            segments.append(segment.indices.map { segment[$0] })
+        }
+        return ResourcePath(type: policy.resource.type, segments: segments)
     }
 
     private func makeGatekeeper() -> Gatekeeper {

@@ -33,6 +33,9 @@ import Testing
         let json = try explain(["GET", target, "-H", try bearer("bob.jwt")])
         #expect(json.member("status")?.number?.integer == 403)
         #expect(lastStep(json) == "policy")
+        let facts = json.member("steps")?.array?.last?.member("facts")
+        #expect(facts?.member("of")?.string == "thing:/acme:lamp-1")
+        #expect(facts?.member("because 2")?.string?.hasPrefix("READ refused: ") == true)
         #expect(json.member("forwarded") == nil)
     }
 
