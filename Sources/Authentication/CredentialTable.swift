@@ -3,6 +3,7 @@ import Identity
 /// The table behind `CredentialCache`, without its type parameter: generic code of another module is not specialised for
 /// its caller, and the path of a request must not pay for looking types up.
 struct CredentialTable: Sendable {
+    /// Everything about one entry side by side: a lookup touches one cache line before it comes to the credential.
     private struct Slot: Sendable {
         /// Lowest bit set, so that 0 means free.
         var hash: UInt64 = 0
@@ -10,6 +11,8 @@ struct CredentialTable: Sendable {
         var expires: Int64 = 0
         /// Asked for since the hand of the clock last came by.
         var isRecent = false
+        var key: CredentialKey?
+        var value: (any AnyObject & Sendable)?
     }
 
     /// An entry found, for handing it on to another cache.
@@ -25,8 +28,6 @@ struct CredentialTable: Sendable {
     private let maximumSlots: Int
     private let maximumBytes: Int
     private var slots: [Slot]
-    private var keys: [CredentialKey?]
-    private var values: [(any AnyObject & Sendable)?]
     private var bytes = 0
     private var hand = 0
 
@@ -43,8 +44,6 @@ struct CredentialTable: Sendable {
         self.maximumBytes = maximumBytes
         let initial = min(slotCount, 64)
         slots = Array(repeating: Slot(), count: initial)
-        keys = Array(repeating: nil, count: initial)
-        values = Array(repeating: nil, count: initial)
     }
 
     mutating func lookup(
@@ -53,7 +52,7 @@ struct CredentialTable: Sendable {
         let position = locate(
             authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: now)
         guard let position else { return nil }
-        return values[position]
+        return slots[position].value
     }
 
     mutating func find(
@@ -61,7 +60,7 @@ struct CredentialTable: Sendable {
     ) -> Found? {
         let position = locate(
             authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: now)
-        guard let position, let key = keys[position], let value = values[position] else { return nil }
+        guard let position, let key = slots[position].key, let value = slots[position].value else { return nil }
         return Found(key: key, value: value, expires: slots[position].expires)
     }
 
@@ -73,7 +72,7 @@ struct CredentialTable: Sendable {
         for offset in 0..<Self.window {
             let position = (home + offset) & (slots.count - 1)
             guard slots[position].hash == hash,
-                keys[position]?.matches(authorization: authorization, apiToken: apiToken, allowed: allowed) == true
+                slots[position].key?.matches(authorization: authorization, apiToken: apiToken, allowed: allowed) == true
             else { continue }
             guard isLive(position, generation: generation, now: now) else {
                 remove(position)
@@ -95,9 +94,8 @@ struct CredentialTable: Sendable {
         if slots.count < maximumSlots, count >= slots.count / 2 || freePosition(hash: hash) == nil { grow() }
         makeRoom(for: key.count, generation: generation, now: now)
         let position = vacate(hash: hash, generation: generation, now: now)
-        slots[position] = Slot(hash: hash, generation: generation, expires: expires, isRecent: false)
-        keys[position] = key
-        values[position] = value
+        slots[position] = Slot(
+            hash: hash, generation: generation, expires: expires, isRecent: false, key: key, value: value)
         count += 1
         bytes += key.count
     }
@@ -121,7 +119,7 @@ struct CredentialTable: Sendable {
         let home = Self.home(of: hash, in: slots.count)
         for offset in 0..<Self.window {
             let position = (home + offset) & (slots.count - 1)
-            if slots[position].hash == hash, keys[position]?.matches(key) == true { return position }
+            if slots[position].hash == hash, slots[position].key?.matches(key) == true { return position }
         }
         return nil
     }
@@ -135,11 +133,9 @@ struct CredentialTable: Sendable {
     }
 
     private mutating func remove(_ position: Int) {
-        bytes -= keys[position]?.count ?? 0
+        bytes -= slots[position].key?.count ?? 0
         count -= 1
         slots[position] = Slot()
-        keys[position] = nil
-        values[position] = nil
     }
 
     /// A free slot among the eight of this hash, made by evicting if need be: the dead first, then the idle.
@@ -183,23 +179,19 @@ struct CredentialTable: Sendable {
     }
 
     private mutating func grow() {
-        let old = (slots: slots, keys: keys, values: values)
+        let old = slots
         let slotCount = slots.count * 2
         slots = Array(repeating: Slot(), count: slotCount)
-        keys = Array(repeating: nil, count: slotCount)
-        values = Array(repeating: nil, count: slotCount)
         count = 0
         bytes = 0
-        for position in old.slots.indices where old.slots[position].hash != 0 {
-            guard let key = old.keys[position] else { continue }
-            let home = Self.home(of: old.slots[position].hash, in: slotCount)
+        for position in old.indices where old[position].hash != 0 {
+            guard let key = old[position].key else { continue }
+            let home = Self.home(of: old[position].hash, in: slotCount)
             // Where a crowd of eight has not thinned out, the entry is dropped: it will be proven again.
             for offset in 0..<Self.window {
                 let place = (home + offset) & (slotCount - 1)
                 guard slots[place].hash == 0 else { continue }
-                slots[place] = old.slots[position]
-                keys[place] = key
-                values[place] = old.values[position]
+                slots[place] = old[position]
                 count += 1
                 bytes += key.count
                 break
