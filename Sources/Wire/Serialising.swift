@@ -12,7 +12,8 @@ extension RequestHead {
     ///   - dropped: usually `.inboundStripped` and what the route adds to it.
     ///   - out: receives the lines. O(bytes kept + fields).
     package func appendFields(of source: borrowing ByteBuffer, dropping dropped: FieldSet, to out: inout ByteBuffer) {
-        fields.appendRuns(of: source.readableBytesSpan, dropping: dropped.union(FieldSet(.alias)), to: &out)
+        let bytes = source.readableBytesSpan
+        out.append(reserving: length) { appendFields(of: bytes, dropping: dropped, to: &$0) }
     }
 
     /// The same, into room reserved for a whole head.
@@ -25,7 +26,8 @@ extension ResponseHead {
     /// Appends the field lines that travel on; see `RequestHead.appendFields(of:dropping:to:)`. Look-alikes stay: no
     /// client reads `_` as `-`.
     package func appendFields(of source: borrowing ByteBuffer, dropping dropped: FieldSet, to out: inout ByteBuffer) {
-        fields.appendRuns(of: source.readableBytesSpan, dropping: dropped, to: &out)
+        let bytes = source.readableBytesSpan
+        out.append(reserving: length) { appendFields(of: bytes, dropping: dropped, to: &$0) }
     }
 
     /// The same, into room reserved for a whole head.
@@ -47,12 +49,8 @@ extension ResponseHead {
     ///
     /// - Parameter source: the buffer the head was parsed from, its reader index still on the head's first byte.
     package func appendStatusLine(of source: borrowing ByteBuffer, to out: inout ByteBuffer) {
-        out.writeStaticString("HTTP/1.1 ")
-        out.writeDecimal(status)
-        out.writeInteger(ASCII.space)
         let bytes = source.readableBytesSpan
-        if reason.range.upperBound <= bytes.byteCount { out.writeBytes(bytes.extracting(reason.range)) }
-        out.writeStaticString("\r\n")
+        out.append(reserving: reason.count + 16) { appendStatusLine(of: bytes, to: &$0) }
     }
 }
 
@@ -79,24 +77,5 @@ extension [Field] {
     private func append(_ run: ByteRange, of bytes: RawSpan, to out: inout ByteWriter) {
         if run.isEmpty || run.range.upperBound > bytes.byteCount { return }
         out.append(bytes.extracting(run.range))
-    }
-
-    fileprivate func appendRuns(of bytes: RawSpan, dropping dropped: FieldSet, to out: inout ByteBuffer) {
-        var run = ByteRange.empty
-        for field in self {
-            if field.isNominated || dropped.contains(field.kind) { continue }
-            if field.name.lower == run.upper {
-                run.upper = field.end
-                continue
-            }
-            append(run, of: bytes, to: &out)
-            run = ByteRange(lower: field.name.lower, upper: field.end)
-        }
-        append(run, of: bytes, to: &out)
-    }
-
-    private func append(_ run: ByteRange, of bytes: RawSpan, to out: inout ByteBuffer) {
-        if run.isEmpty || run.range.upperBound > bytes.byteCount { return }
-        out.writeBytes(bytes.extracting(run.range))
     }
 }

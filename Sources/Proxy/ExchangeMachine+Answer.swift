@@ -1,0 +1,132 @@
+import Gate
+import NIOCore
+import Wire
+
+/// The upstream's side of an exchange: its answer, interim ones first, and what its end means.
+extension ExchangeMachine {
+    /// Bytes of the answer. What goes to the client is appended to `out`.
+    mutating func answerReceived(
+        _ bytes: ByteBuffer, fields: borrowing AnswerFields, into out: inout ByteBuffer
+    ) -> AnswerAction {
+        guard phase == .forwarding else { return .wait }
+        if answer.readableBytes == 0 {
+            answer = bytes
+        } else {
+            answer.writeBytes(bytes.readableBytesSpan)
+        }
+        while answerPhase == .head {
+            switch answerParser.parse(answer, isAnswerToHEAD: parser.head.method == .head) {
+            case .incomplete:
+                Self.keep(&answer)
+                return out.readableBytes > 0 ? .send(tail: nil) : .wait
+            case .malformed(let reason):
+                return .refuse(.upstream(.malformedAnswer(reason.detail)))
+            case .complete:
+                if let refusal = takeAnswerHead(fields: fields, into: &out) { return .refuse(refusal) }
+            }
+        }
+        return relayAnswerBody(into: &out)
+    }
+
+    /// The upstream connection ended. What that makes whole is appended to `out`.
+    mutating func upstreamEnded(inOrder: Bool = true, into out: inout ByteBuffer) -> AnswerAction {
+        guard phase == .forwarding else { return .wait }
+        switch answerPhase {
+        case .head:
+            guard answer.readableBytes == 0, interims == 0 else { return .refuse(.upstream(.truncatedAnswer)) }
+            return mayRetry ? .retry : .refuse(.upstream(.closedEarly))
+        case .body:
+            // Only a body that lasts until the close is whole now (RFC 9112 §6.3 rule 8); a reset is no such close (§8).
+            guard inOrder, case .end = answerBody.finishAtEOF(into: &out) else { return .abort }
+            answerPhase = .done
+            return .finish(tail: nil)
+        case .done:
+            return .wait
+        }
+    }
+
+    /// Sent again only when that cannot do anything twice: an idempotent method, no body, no byte of an answer
+    /// (RFC 9110 §9.2.2). Twice at most: once for a stale connection, once for a server that is just restarting.
+    private var mayRetry: Bool {
+        guard attempts < 3, isRequestDone, case .none = parser.head.framing else { return false }
+        switch parser.head.method {
+        case .get, .head, .put, .delete, .options: return true
+        case .post, .patch, .trace, .connect, .other: return false
+        }
+    }
+
+    mutating func retrying() {
+        isUpstreamReady = false
+        answer = ByteBuffer()
+        answerParser.reset()
+    }
+
+    private mutating func takeAnswerHead(fields: borrowing AnswerFields, into out: inout ByteBuffer) -> Refusal? {
+        let head = answerParser.head
+        // 101 switches nothing that was asked for: no tunnel is ever begun (RFC 9110 §7.8).
+        guard head.status != 101 else {
+            return .upstream(.malformedAnswer("The answer switches protocols without having been asked to."))
+        }
+        if head.isInterim {
+            interims += 1
+            guard interims <= Self.maximumInterims else {
+                return .upstream(.malformedAnswer("There are too many interim answers."))
+            }
+            if parser.head.minorVersion >= 1 {
+                head.appendStatusLine(of: answer, to: &out)
+                head.appendFields(of: answer, dropping: .inAnswer, to: &out)
+                out.writeStaticString("\r\n")
+            }
+            consumeAnswerHead(head)
+            return nil
+        }
+        status = head.status
+        hasAnswerBegun = true
+        let isOldClient = parser.head.minorVersion == 0
+        var output = BodyRelay.Output.raw
+        closesAfterAnswer = !parser.head.keepAlive || isDraining || hasInputEnded || !isRequestDone
+        switch head.framing {
+        case .none, .length: break
+        case .chunked, .untilClose:
+            if isOldClient { closesAfterAnswer = true } else { output = .chunked }
+        }
+        fields.append(
+            head, of: answer, isAnswerToHEAD: parser.head.method == .head, isChunked: output == .chunked,
+            connection: closesAfterAnswer ? .close : isOldClient ? .keepAlive : .none, to: &out)
+        isAnswerReusable = head.keepAlive
+        answerBody = BodyRelay(head.framing, output: output)
+        answerPhase = answerBody.isFinished ? .done : .body
+        consumeAnswerHead(head)
+        return nil
+    }
+
+    private mutating func consumeAnswerHead(_ head: ResponseHead) {
+        answer.moveReaderIndex(forwardBy: min(head.length, answer.readableBytes))
+        answerParser.reset()
+    }
+
+    private mutating func relayAnswerBody(into out: inout ByteBuffer) -> AnswerAction {
+        guard answerPhase == .body else { return .finish(tail: nil) }
+        var tail: ByteBuffer?
+        var progress = BodyRelay.Progress.more
+        if answer.readableBytes > Self.maximumCopied, let slice = answerBody.slice(&answer) {
+            tail = slice
+            if answerBody.isFinished { progress = .end }
+        } else {
+            progress = answerBody.relay(&answer, into: &out)
+        }
+        if answer.readableBytes == 0 { answer = ByteBuffer() }
+        switch progress {
+        case .more:
+            guard out.readableBytes > 0 || tail != nil else { return .wait }
+            hasSentAnswer = true
+            return .send(tail: tail)
+        case .end:
+            answerPhase = .done
+            return .finish(tail: tail)
+        case .malformed(let reason):
+            // Begun, but not yet sent: a whole answer of our own is still possible, and says more than a cut.
+            return hasSentAnswer ? .abort : .refuse(.upstream(.malformedAnswer(reason.detail)))
+        }
+    }
+}
