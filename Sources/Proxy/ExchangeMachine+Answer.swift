@@ -77,7 +77,8 @@ extension ExchangeMachine {
                 head.appendFields(of: answer, dropping: .inAnswer, to: &out)
                 out.writeStaticString("\r\n")
             }
-            consumeAnswerHead(head)
+            answer.moveReaderIndex(forwardBy: min(head.length, answer.readableBytes))
+            answerParser.reset()
             return nil
         }
         status = head.status
@@ -96,13 +97,10 @@ extension ExchangeMachine {
         isAnswerReusable = head.keepAlive
         answerBody = BodyRelay(head.framing, output: output)
         answerPhase = answerBody.isFinished ? .done : .body
-        consumeAnswerHead(head)
-        return nil
-    }
-
-    private mutating func consumeAnswerHead(_ head: ResponseHead) {
+        // The parser is reset with the next request and not here, where `head` still shares its storage: resetting a
+        // shared array allocates another.
         answer.moveReaderIndex(forwardBy: min(head.length, answer.readableBytes))
-        answerParser.reset()
+        return nil
     }
 
     private mutating func relayAnswerBody(into out: inout ByteBuffer) -> AnswerAction {
