@@ -69,6 +69,12 @@ def version(program, *arguments):
     return lines[0].strip() if lines else "?"
 
 
+def commit():
+    """Which sources the numbers belong to; a + says that they were changed."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
 def machine():
     """What every number here depends on."""
     model = "?"

@@ -52,7 +52,7 @@ class CRelay(Row):
 class NIORelay(Row):
     """Built beside the gateway: TOLLGATE_MICRO=1 swift build … --product tollgate-nio-relay"""
 
-    name, about = "nio-relay", "bytes through SwiftNIO that nothing looks at: the floor of the gateway's transport"
+    name, about = "nio-relay", "bytes through SwiftNIO that nothing looks at: the floor of a gateway on its channels"
 
     @staticmethod
     def binary():
@@ -216,7 +216,16 @@ class TollgatePublic(Tollgate):
 
 class TollgateForged(Tollgate):
     name, requests, expect = "tollgate 401", "forged", 401
-    about = "signature altered: every request fails its RS256 check"
+    about = "signature altered and guessing not throttled: every request fails its own RS256 check"
+
+    def configuration(self):
+        return dict(super().configuration(), failedAuthentication={
+            "requestsPerMinute": 6_000_000, "burst": 10_000_000})
+
+
+class TollgateGuessing(Tollgate):
+    name, requests, expect = "tollgate guessing", "forged", 429
+    about = "the same with the throttle as it is by default: 429 before any signature is checked"
 
 
 class TollgateMissing(Tollgate):
@@ -233,6 +242,6 @@ class TollgateLimited(Tollgate):
 
 
 ROWS = [Direct, CRelay, NIORelay, HAProxyPlain, NginxPlain, HAProxyFull, Tollgate, TollgatePublic, TollgateMissing,
-        TollgateForged, TollgateStranger, TollgateLimited]
+        TollgateForged, TollgateGuessing, TollgateStranger, TollgateLimited]
 # Not by default: the ceiling of the load, and what needs a build of its own.
 DEFAULT = [r.name for r in ROWS if r not in (Direct, NIORelay)]

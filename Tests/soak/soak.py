@@ -165,6 +165,7 @@ def judge(options, counted, trouble, trail, verified):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=1_000_000)
+    parser.add_argument("--rate", type=int, default=20_000, help="requests a second, so that the trouble has time; 0: all")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=0, help="0: as many as the gateway chooses")
@@ -189,7 +190,7 @@ def main():
         started = time.monotonic()
         done = subprocess.run(
             [volley, "-p", str(row.port), "-c", str(options.connections), "-n", str(options.requests), "-f",
-             bench.material["requests.tsv"]], capture_output=True, text=True)
+             bench.material["requests.tsv"], "-r", str(options.rate)], capture_output=True, text=True)
         seconds = time.monotonic() - started
         trouble.done.set()
         trouble.join()

@@ -3,7 +3,7 @@
 // A benchmark tool counts what it likes to count; a soak must know what became of each request it sent: answered with
 // which status and when, or cut (the connection ended without an answer), or truncated (it ended inside one).
 //
-//   volley -p PORT -c CONNECTIONS -n REQUESTS -f REQUESTS_FILE
+//   volley -p PORT -c CONNECTIONS -n REQUESTS -f REQUESTS_FILE [-r REQUESTS_PER_SECOND]
 //   cc -O2 -o volley volley.c
 //
 // REQUESTS_FILE: one `path<TAB>token` a line. Prints one JSON object; `events` holds [unix milliseconds, what] of the
@@ -29,6 +29,7 @@ enum { MAX_EVENTS = 256, INPUT = 65536, KEPT = 10000 };
 struct connection {
     int fd;
     bool waiting;       // a request is out and not answered
+    bool parked;        // idle until the pace allows the next request
     bool first;         // the first request of this connection: a close before its answer is a failed new connection
     size_t out, length; // of the request in progress
     const char *request;
@@ -41,7 +42,8 @@ static int kept;
 static long statuses[600], sent, answered, cut, truncated, unaccepted, told, cut_new, opened;
 static char **requests;
 static size_t *lengths, count, next_request;
-static long total;
+static long total, rate;
+static struct timespec began;
 static int epoll, alive;
 static struct sockaddr_in address;
 
@@ -73,6 +75,15 @@ static void load(const char *path) {
     }
     fclose(file);
     if (!count) { fprintf(stderr, "%s: no requests\n", path); exit(1); }
+}
+
+// Whether the pace allows another request now.
+static bool due(void) {
+    if (!rate) return true;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    double elapsed = (double)(now.tv_sec - began.tv_sec) + (double)(now.tv_nsec - began.tv_nsec) / 1e9;
+    return (double)sent < elapsed * (double)rate + 1;
 }
 
 static bool start(struct connection *c) {
@@ -120,7 +131,7 @@ static void ended(struct connection *c) {
         if (c->used) { truncated++; note(-1); }
         else { cut++; cut_new += c->first; note(0); }
     }
-    c->waiting = false;
+    c->waiting = c->parked = false;
     close(c->fd);
     open_connection(c);
 }
@@ -157,6 +168,8 @@ static void receive(struct connection *c) {
         told++;
         close(c->fd);
         open_connection(c);
+    } else if (sent < total && !due()) {
+        c->parked = true;
     } else if (start(c)) {
         push(c);
     } else {
@@ -165,18 +178,34 @@ static void receive(struct connection *c) {
     }
 }
 
+// Sends on the connections that waited for their turn; closes them when there is nothing more to send.
+static void resume(struct connection *all, int connections) {
+    static int next;
+    for (int i = 0; i < connections; i++) {
+        struct connection *c = &all[next];
+        if (sent < total && !due()) return;
+        next = (next + 1) % connections;
+        if (!c->parked) continue;
+        c->parked = false;
+        if (start(c)) { push(c); continue; }
+        close(c->fd);
+        alive--;
+    }
+}
+
 int main(int argc, char **argv) {
     int port = 0, connections = 64, option;
     const char *file = NULL;
-    while ((option = getopt(argc, argv, "p:c:n:f:")) != -1) {
+    while ((option = getopt(argc, argv, "p:c:n:f:r:")) != -1) {
         if (option == 'p') port = atoi(optarg);
         else if (option == 'c') connections = atoi(optarg);
         else if (option == 'n') total = atol(optarg);
+        else if (option == 'r') rate = atol(optarg);
         else if (option == 'f') file = optarg;
         else return 64;
     }
     if (port <= 0 || total <= 0 || connections <= 0 || !file) {
-        fprintf(stderr, "usage: volley -p PORT -c CONNECTIONS -n REQUESTS -f REQUESTS_FILE\n");
+        fprintf(stderr, "usage: volley -p PORT -c CONNECTIONS -n REQUESTS -f REQUESTS_FILE [-r PER_SECOND]\n");
         return 64;
     }
     signal(SIGPIPE, SIG_IGN);
@@ -185,17 +214,20 @@ int main(int argc, char **argv) {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     epoll = epoll_create1(EPOLL_CLOEXEC);
     alive = connections;
+    clock_gettime(CLOCK_MONOTONIC, &began);
     struct connection *all = calloc((size_t)connections, sizeof *all);
     for (int i = 0; i < connections; i++) open_connection(&all[i]);
     struct epoll_event ready[MAX_EVENTS];
-    while (alive > 0) {
-        int n = epoll_wait(epoll, ready, MAX_EVENTS, 30000);
-        if (n == 0) { fprintf(stderr, "volley: nothing happened for 30 s, %d connections wait\n", alive); break; }
+    for (long answers = -1, quiet = 0; alive > 0; answers = answered) {
+        int n = epoll_wait(epoll, ready, MAX_EVENTS, rate ? 1 : 1000);
+        quiet = n == 0 && answers == answered ? quiet + 1 : 0;
+        if (quiet > (rate ? 30000 : 30)) { fprintf(stderr, "volley: nothing happened for 30 s, %d connections wait\n", alive); break; }
         for (int i = 0; i < n; i++) {
             struct connection *c = ready[i].data.ptr;
             if (c->out < c->length) push(c);
             receive(c);
         }
+        if (rate) resume(all, connections);
     }
     printf("{\"sent\":%ld,\"answered\":%ld,\"cut\":%ld,\"cutOnNewConnection\":%ld,\"truncated\":%ld,\"unaccepted\":%ld,"
            "\"toldToClose\":%ld,\"opened\":%ld,\"stuck\":%d,\"statuses\":{",
