@@ -88,7 +88,7 @@ def main():
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--row", default="tollgate", choices=[r.name for r in peers.ROWS])
     parser.add_argument("--tracer", choices=["perf", "strace"], help="default: perf where it works")
-    parser.add_argument("--allocations", type=float, default=2.2, help="bound per request")
+    parser.add_argument("--allocations", type=float, default=1.2, help="bound per request")
     parser.add_argument("--futex", type=float, default=0.01, help="bound per request")
     parser.add_argument("--epoll-ctl", type=float, default=0.01, help="bound per request")
     parser.add_argument("--io", type=float, default=4.05, help="bound of reads and writes per request")
