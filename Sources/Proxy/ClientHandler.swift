@@ -14,7 +14,7 @@ import Wire
 final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     let worker: Worker
     private(set) var machine: ExchangeMachine
-    private var stream: Stream?
+    private var stream: (any ByteStream)?
     private var peer: Peer
     private let peerText: AuditText
     private let clientFacts: UpstreamHead.ClientFacts
@@ -238,7 +238,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         if out.readableBytes > 0 {
             stream.write(out, tail)
         } else if let tail {
-            stream.write(tail)
+            stream.write(tail, nil)
         }
     }
 

@@ -15,11 +15,33 @@ package protocol StreamHandler: AnyObject {
     func writabilityChanged()
 }
 
+/// Bytes both ways, as those above see them who do not care what carries them: a socket, TLS on a socket, or one stream
+/// of a connection that carries many.
+///
+/// Owned by one reactor's thread. A stream speaks to its `StreamHandler`; it never calls it from within `setReading`, and
+/// `closed` comes after the call of the handler's that closed it.
+package protocol ByteStream: AnyObject {
+    /// Whether the stream has not been closed.
+    var isOpen: Bool { get }
+    /// Whether more can be written without queueing beyond the bound.
+    var isWritable: Bool { get }
+    /// Stops or resumes reading.
+    func setReading(_ reads: Bool)
+    /// Sends bytes, and a second run behind them, in as few system calls as the transport can.
+    func write(_ first: ByteBuffer, _ second: ByteBuffer?)
+    /// Says that nothing more will be written, once everything queued is sent.
+    func finishOutput()
+    /// Ends the stream so that the peer cannot take what it has for the whole.
+    func reset()
+    /// Ends the stream. What is queued may be dropped.
+    func close()
+}
+
 /// One connected TCP socket of a reactor.
 ///
 /// Registered once for reading and writing, edge-triggered: it remembers itself what it could still read or write, and
 /// pausing, resuming and waiting for room cost no system call.
-package final class Stream: EventSource {
+package final class Stream: ByteStream, EventSource {
     /// Bytes that may wait to be sent before the writer is asked to pause, and at which it may go on.
     private static let highWater = 262_144
     private static let lowWater = 65536
@@ -123,7 +145,7 @@ package final class Stream: EventSource {
     // MARK: Writing
 
     /// Sends bytes, and a second run behind them in the same system call. What the socket does not take is queued.
-    package func write(_ first: ByteBuffer, _ second: ByteBuffer? = nil) {
+    package func write(_ first: ByteBuffer, _ second: ByteBuffer?) {
         guard isOpen else { return }
         guard queuedBytes == 0 else {
             enqueue(first)

@@ -31,7 +31,7 @@ package final class UpstreamConnection: StreamHandler {
     private var consumer: (any UpstreamConsumer)?
     /// Whether the server ended its side itself.
     private var hasEndedInOrder = false
-    private var stream: Stream?
+    private var stream: (any ByteStream)?
 
     init(endpoint: Int, pool: Pool) {
         self.endpoint = endpoint
