@@ -53,47 +53,73 @@ package struct AuditChain: Sendable, Equatable {
     ///
     /// Linear in the length of the line.
     package mutating func seal(_ line: Span<UInt8>, into output: inout [UInt8]) {
-        let start = output.count
         sequence &+= 1
-        // Unsafe: the buffer is copied inside the closure.
+        var end = SealText()
+        end.append(SealedLine.sequenceMark)
+        end.append(decimal: sequence)
+        step(line, end.storage.span.extracting(first: end.count))
+        end.append(SealedLine.chainMark)
+        end.append(hash)
+        end.append(SealedLine.end)
+        end.append(UInt8(ascii: "\n"))
+        // Unsafe: the buffers are copied inside the closures.
         unsafe line.withUnsafeBufferPointer { unsafe output.append(contentsOf: $0) }
-        output.append(contentsOf: SealedLine.sequenceMark)
-        AuditChain.appendDecimal(sequence, to: &output)
-        AuditChain.step(&hash, body: output.span.extracting(start..<output.count))
-        output.append(contentsOf: SealedLine.chainMark)
-        output.append(contentsOf: hash)
-        output.append(contentsOf: SealedLine.end)
-        output.append(UInt8(ascii: "\n"))
+        unsafe end.storage.span.extracting(first: end.count).withUnsafeBufferPointer {
+            unsafe output.append(contentsOf: $0)
+        }
     }
 
     /// The hash of a record, in hexadecimal; `body` ends with the digits of `seq`.
     static func hash(previous: [UInt8], body: Span<UInt8>) -> [UInt8] {
-        var hash = previous
-        step(&hash, body: body)
-        return hash
+        var chain = AuditChain()
+        chain.hash = previous
+        chain.step(body, Span())
+        return chain.hash
     }
 
-    /// Replaces the previous hash by the one of `body` after it, in the same storage.
-    private static func step(_ hash: inout [UInt8], body: Span<UInt8>) {
+    /// Replaces the previous hash by the one of `line` and `end` after it, in the same storage.
+    private mutating func step(_ line: Span<UInt8>, _ end: Span<UInt8>) {
         var hasher = SHA256()
         // Unsafe: the buffers are read inside the closures only.
         unsafe hash.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
-        unsafe body.bytes.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
-        hash.removeAll(keepingCapacity: true)
+        unsafe line.bytes.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
+        unsafe end.bytes.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
+        // Written over, digit by digit: the array has the width of a hash from the beginning.
         unsafe hasher.finalize().withUnsafeBytes { digest in
-            for index in digest.indices {
+            var digits = hash.mutableSpan
+            var place = 0
+            for index in digest.indices where place + 1 < digits.count {
                 let byte = unsafe digest[index]
-                hash.append(hexadecimalDigit(byte >> 4))
-                hash.append(hexadecimalDigit(byte))
+                digits[place] = hexadecimalDigit(byte >> 4)
+                digits[place + 1] = hexadecimalDigit(byte)
+                place += 2
             }
         }
     }
+}
 
-    private static func appendDecimal(_ number: UInt64, to output: inout [UInt8]) {
+/// What `AuditChain.seal` adds to a line, put together where nothing is allocated.
+private struct SealText: ~Copyable {
+    private(set) var storage = InlineArray<128, UInt8>(repeating: 0)
+    /// Bytes of `storage` that were appended.
+    private(set) var count = 0
+
+    mutating func append(_ byte: UInt8) {
+        // `AuditChain.maximumSealBytes` is less than there is room for.
+        guard count < storage.count else { return }
+        storage[count] = byte
+        count += 1
+    }
+
+    mutating func append(_ text: [UInt8]) {
+        for byte in text { append(byte) }
+    }
+
+    mutating func append(decimal number: UInt64) {
         var divisor: UInt64 = 1
         while number / divisor >= 10 { divisor *= 10 }
         while divisor > 0 {
-            output.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
+            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
             divisor /= 10
         }
     }

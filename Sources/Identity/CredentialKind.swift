@@ -21,12 +21,19 @@ package enum CredentialKind: UInt8, Sendable, CaseIterable {
 }
 
 /// The kinds of credential a route accepts; empty for a route without authentication.
+@usableFromInline
 package struct CredentialSet: OptionSet, Sendable, Hashable {
+    @usableFromInline
     package let rawValue: UInt8
 
+    @usableFromInline
     package init(rawValue: UInt8) {
         self.rawValue = rawValue
     }
+
+    /// Whether there is none. Concrete, because the one every `OptionSet` has is generic and slow.
+    @inlinable
+    package var isEmpty: Bool { rawValue == 0 }
 
     /// Signed tokens of an issuer.
     package static let jwt = CredentialSet(rawValue: 1)

@@ -10,6 +10,9 @@ package struct DecisionID: Sendable, Equatable {
     var storage: InlineArray<64, UInt8>
     @usableFromInline
     var length: UInt8
+    /// Whether the id has the form of a W3C trace id: 32 lower-case hexadecimal digits, not all of them 0. Found out once,
+    /// because every request asks.
+    package let isTraceID: Bool
 
     /// The number of bytes, 1...64.
     @inlinable
@@ -28,18 +31,24 @@ package struct DecisionID: Sendable, Equatable {
             guard Self.isAllowed(bytes[index]) else { return nil }
             storage[index] = bytes[index]
         }
+        isTraceID = Self.isTraceID(bytes)
     }
 
     /// Sixteen bytes as 32 lower-case hexadecimal digits; also a valid W3C trace id unless both words are 0.
     package init(high: UInt64, low: UInt64) {
         storage = InlineArray(repeating: 0)
         length = 32
-        var words = (high, low)
-        for index in stride(from: 15, through: 0, by: -1) {
-            storage[index] = Self.hexDigit(words.0)
-            storage[index + 16] = Self.hexDigit(words.1)
-            words.0 >>= 4
-            words.1 >>= 4
+        isTraceID = high | low != 0
+        let digits = (
+            Self.hexDigits(high >> 32), Self.hexDigits(high), Self.hexDigits(low >> 32), Self.hexDigits(low)
+        )
+        var span = storage.mutableSpan
+        // Unsafe: bytes have no padding; each store is checked against the 64 bytes there are.
+        unsafe span.withUnsafeMutableBytes { bytes in
+            unsafe bytes.storeBytes(of: digits.0, toByteOffset: 0, as: UInt64.self)
+            unsafe bytes.storeBytes(of: digits.1, toByteOffset: 8, as: UInt64.self)
+            unsafe bytes.storeBytes(of: digits.2, toByteOffset: 16, as: UInt64.self)
+            unsafe bytes.storeBytes(of: digits.3, toByteOffset: 24, as: UInt64.self)
         }
     }
 
@@ -70,9 +79,30 @@ package struct DecisionID: Sendable, Equatable {
         return true
     }
 
-    private static func hexDigit(_ word: UInt64) -> UInt8 {
-        let digit = UInt8(truncatingIfNeeded: word & 15)
-        return digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+    /// The low 32 bits as eight lower-case hexadecimal digits, the first in the byte that is stored first.
+    ///
+    /// All eight at once: each nibble is brought into a byte of its own, and those above 9 get the distance from `:` to
+    /// `a` added.
+    private static func hexDigits(_ word: UInt64) -> UInt64 {
+        var spread = word & 0xffff_ffff
+        spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff
+        spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff
+        spread = (spread | spread << 4) & 0x0f0f_0f0f_0f0f_0f0f
+        let letters = (spread &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return (spread &+ 0x3030_3030_3030_3030 &+ letters &* 0x27).bigEndian
+    }
+
+    private static func isTraceID(_ bytes: Span<UInt8>) -> Bool {
+        guard bytes.count == 32 else { return false }
+        var isZero = true
+        for index in bytes.indices {
+            switch bytes[index] {
+            case UInt8(ascii: "0"): break
+            case UInt8(ascii: "1")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"): isZero = false
+            case _: return false
+            }
+        }
+        return !isZero
     }
 
     private static func isAllowed(_ byte: UInt8) -> Bool {

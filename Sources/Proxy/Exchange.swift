@@ -72,9 +72,8 @@ struct Exchange {
     }
 
     private func copy(_ span: Span<UInt8>, into bytes: inout [UInt8]) {
-        bytes.append(addingCapacity: span.count) { output in
-            for index in span.indices { output.append(span[index]) }
-        }
+        // Unsafe only in that the buffer must not leave the closure; append copies it.
+        unsafe span.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
     }
 
     mutating func admit(_ admitted: borrowing Admitted, worker: Worker) {

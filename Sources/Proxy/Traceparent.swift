@@ -24,7 +24,7 @@ enum Traceparent {
     /// Ends the present line and begins `traceparent`, whose trace id is the decision's where that has the form of one.
     static func append(_ decision: DecisionID, spanID: UInt64, to out: inout ByteWriter) {
         out.append("\r\ntraceparent: 00-")
-        if isTraceID(decision) {
+        if decision.isTraceID {
             out.append(decision)
         } else {
             out.append(hexadecimal: spanID &* 0x9e37_79b9_7f4a_7c15 | 1)
@@ -33,11 +33,6 @@ enum Traceparent {
         out.append("-")
         out.append(hexadecimal: spanID | 1)
         out.append("-00")
-    }
-
-    private static func isTraceID(_ decision: DecisionID) -> Bool {
-        guard decision.count == 32 else { return false }
-        return decision.withSpan { isID($0, 0..<32) }
     }
 
     private static func isID(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {

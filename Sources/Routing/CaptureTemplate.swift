@@ -38,7 +38,7 @@ package struct CaptureTemplate: Sendable, Equatable {
     /// Gives `body` the decoded segments of the result in order. No allocation.
     ///
     /// `path` and `restStart` are of a request that matched a route with the template's pattern.
-    package func walk(_ path: NormalPath, restStart: Int, _ body: (Span<UInt8>) -> Void) {
+    package func walk(_ path: borrowing NormalPath, restStart: Int, _ body: (Span<UInt8>) -> Void) {
         for step in steps {
             switch step {
             case .literal(let lower, let upper):

@@ -5,8 +5,8 @@ package import NIOCore
 /// A path is percent-decoded once, dot segments are resolved and empty segments dropped (RFC 3986 §6.2.2), and
 /// whatever two readers could take apart differently is refused: see ``PathDefect``. A trailing slash is kept for the
 /// upstream but is no segment. Storage is reused from one request to the next, so that assigning allocates nothing in
-/// steady state.
-package struct NormalPath: Sendable {
+/// steady state. Not copyable, so that whoever reads it borrows it and counts no references.
+package struct NormalPath: ~Copyable, Sendable {
     /// Longest raw path accepted, in bytes.
     package static let maximumBytes = 65_535
 
@@ -82,12 +82,17 @@ package struct NormalPath: Sendable {
     private mutating func scanPlain(_ raw: Span<UInt8>) -> Bool {
         let slash = UInt8(ascii: "/")
         var start = 1
-        for index in 1..<max(raw.count, 1) {
-            let byte = raw[index]
+        var index = 1
+        while index < raw.count {
+            // Unsafe: the loop has just compared the index with the bound; comparing it twice would cost as much as the
+            // test of the byte.
+            let byte = unsafe raw[unchecked: index]
+            index &+= 1
             if PathEncoding.isPlainInSegment(byte) { continue }
-            guard byte == slash, index > start, !isDotSegment(raw, start, index) else { return false }
-            segments.append(Segment(lower: UInt32(start), upper: UInt32(index)))
-            start = index + 1
+            let end = index &- 1
+            guard byte == slash, end > start, !isDotSegment(raw, start, end) else { return false }
+            segments.append(Segment(lower: UInt32(truncatingIfNeeded: start), upper: UInt32(truncatingIfNeeded: end)))
+            start = index
         }
         if start < raw.count {
             guard !isDotSegment(raw, start, raw.count) else { return false }

@@ -17,8 +17,8 @@ enum PathEncoding {
     /// Like ``isPlain(_:)``, for a byte within a segment: not `/`.
     @inline(__always)
     static func isPlainInSegment(_ byte: UInt8) -> Bool {
-        guard byte < 128 else { return false }
-        return (byte < 64 ? plainLow & ~(1 << 47) : plainHigh) >> UInt64(byte & 63) & 1 == 1
+        let half = byte & 64 == 0 ? plainLow & ~(1 << 47) : plainHigh
+        return byte < 128 && half &>> UInt64(byte & 63) & 1 == 1
     }
 
     /// Whether a client may send `byte` unencoded. `;`, `[` and `]` are sent by some, and encoded on the way out.

@@ -63,12 +63,12 @@ struct PathTrie: Sendable {
     }
 
     /// The most specific pattern for `path` below `root`. Visits each node at most once.
-    func find(_ root: Int32, _ path: NormalPath) -> Found? {
+    func find(_ root: Int32, _ path: borrowing NormalPath) -> Found? {
         find(root, path, depth: 0)
     }
 
     /// Recursion is as deep as the deepest pattern, which ``RoutePattern/maximumDepth`` bounds.
-    private func find(_ index: Int32, _ path: NormalPath, depth: Int) -> Found? {
+    private func find(_ index: Int32, _ path: borrowing NormalPath, depth: Int) -> Found? {
         let node = nodes[Int(index)]
         if depth == path.segments.count {
             if node.exact >= 0 { return Found(terminal: node.exact, restStart: depth) }
@@ -80,7 +80,7 @@ struct PathTrie: Sendable {
         return node.rest >= 0 ? Found(terminal: node.rest, restStart: depth) : nil
     }
 
-    private func child(of node: Node, _ path: NormalPath, _ depth: Int) -> Int32 {
+    private func child(of node: Node, _ path: borrowing NormalPath, _ depth: Int) -> Int32 {
         var low = Int(node.firstEdge)
         var high = low + Int(node.edgeCount)
         guard low < high else { return -1 }

@@ -52,7 +52,7 @@ package struct Rewrite: Sendable, Equatable {
     /// is kept.
     ///
     /// `restStart` is that of the match. No allocation beyond what `out` needs to grow.
-    package func append(path: NormalPath, restStart: Int, to out: inout ByteBuffer) {
+    package func append(path: borrowing NormalPath, restStart: Int, to out: inout ByteBuffer) {
         switch plan {
         case .none:
             path.appendEncoded(to: &out)

@@ -33,7 +33,7 @@ package final class RouteTable: Sendable {
     /// `host` is the Host field or authority, compared without case, port and trailing dot. O(nodes of the table) at
     /// worst, no allocation.
     package func match(
-        method: Method, methodBytes: Span<UInt8>, host: Span<UInt8>, path: NormalPath
+        method: Method, methodBytes: Span<UInt8>, host: Span<UInt8>, path: borrowing NormalPath
     ) -> RouteMatch {
         if !hosts.isEmpty {
             let name = HostTable.name(in: host)
@@ -57,7 +57,7 @@ package final class RouteTable: Sendable {
     }
 
     private func choose(
-        _ root: Int32, _ method: Method, _ methodBytes: Span<UInt8>, _ path: NormalPath
+        _ root: Int32, _ method: Method, _ methodBytes: Span<UInt8>, _ path: borrowing NormalPath
     ) -> RouteMatch? {
         guard let found = trie.find(root, path) else { return nil }
         if let rule = trie.rule(at: found.terminal, method, methodBytes) {

@@ -70,37 +70,41 @@ package struct ByteWriter {
     /// Decimal digits; a negative number is written as 0.
     @inlinable
     package mutating func append(decimal number: Int) {
+        if number >= 0, number < 10 { return append(UInt8(truncatingIfNeeded: number) &+ 0x30) }
+        // Digits come from the right, into a place of their own: nobody counts them first.
+        var digits = InlineArray<20, UInt8>(repeating: 0)
         var rest = UInt64(clamping: number)
-        var digits = 1
-        var bound: UInt64 = 10
-        while digits < 20, rest >= bound {
-            digits &+= 1
-            let (next, overflow) = bound.multipliedReportingOverflow(by: 10)
-            if overflow { break }
-            bound = next
-        }
-        if digits <= capacity &- count {
-            var index = count &+ digits
-            repeat {
-                index &-= 1
-                let digit = UInt8(truncatingIfNeeded: rest % 10) &+ 0x30
-                // Unsafe: between `count` and `count + digits`, which fit.
-                unsafe (base + index).storeBytes(of: digit, as: UInt8.self)
-                rest /= 10
-            } while index > count
-        }
-        count &+= digits
+        var first = 20
+        repeat {
+            first &-= 1
+            let quotient = rest / 10
+            digits[first] = UInt8(truncatingIfNeeded: rest &- quotient &* 10) &+ 0x30
+            rest = quotient
+        } while rest > 0
+        // Unsafe: bytes have no padding, and the span ends with this statement.
+        unsafe append(digits.span.extracting(first..<20).bytes)
     }
 
     /// Sixteen lower-case hexadecimal digits.
     @inlinable
     package mutating func append(hexadecimal word: UInt64) {
-        var shift: UInt64 = 64
-        while shift > 0 {
-            shift &-= 4
-            let digit = UInt8(truncatingIfNeeded: (word &>> shift) & 15)
-            append(digit < 10 ? digit &+ 0x30 : digit &+ 0x57)
-        }
+        appendDigits(word &>> 32)
+        appendDigits(word)
+    }
+
+    /// The low 32 bits as eight lower-case hexadecimal digits, all at once: each nibble is brought into a byte of its own,
+    /// and those above 9 get the distance from `:` to `a` added.
+    @inlinable
+    mutating func appendDigits(_ word: UInt64) {
+        var spread = word & 0xffff_ffff
+        spread = (spread | spread &<< 16) & 0x0000_ffff_0000_ffff
+        spread = (spread | spread &<< 8) & 0x00ff_00ff_00ff_00ff
+        spread = (spread | spread &<< 4) & 0x0f0f_0f0f_0f0f_0f0f
+        let letters = (spread &+ 0x0606_0606_0606_0606) &>> 4 & 0x0101_0101_0101_0101
+        let digits = (spread &+ 0x3030_3030_3030_3030 &+ letters &* 0x27).bigEndian
+        // Unsafe: as many bytes fit as is checked.
+        if capacity &- count >= 8 { unsafe (base + count).storeBytes(of: digits, as: UInt64.self) }
+        count &+= 8
     }
 }
 

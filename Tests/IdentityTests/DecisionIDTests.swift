@@ -29,6 +29,34 @@ import Testing
         #expect(adopt(text) == nil)
     }
 
+    @Test(arguments: [
+        ("0123456789abcdef0123456789abcdef", true), ("00000000000000000000000000000001", true),
+        ("00000000000000000000000000000000", false), ("0123456789ABCDEF0123456789abcdef", false),
+        ("0123456789abcdef0123456789abcde", false), ("0123456789abcdef0123456789abcdef0", false),
+        ("0123456789abcdef-123456789abcdef", false), ("0123456789abcdefg123456789abcdef", false),
+    ])
+    func whatHasTheFormOfATraceIDIsKnown(_ text: String, _ expected: Bool) throws {
+        #expect(try #require(adopt(text)).isTraceID == expected)
+    }
+
+    @Test func wordsAreATraceIDUnlessBothAreZero() {
+        #expect(DecisionID(high: 0, low: 1).isTraceID)
+        #expect(DecisionID(high: 1, low: 0).isTraceID)
+        #expect(!DecisionID(high: 0, low: 0).isTraceID)
+    }
+
+    @Test func everyNibbleHasItsDigit() {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<1_000 {
+            let (high, low) = (random.next(), random.next())
+            let digits = [high, low].map { word in
+                String(repeating: "0", count: word.leadingZeroBitCount / 4)
+                    + (word == 0 ? "" : String(word, radix: 16))
+            }
+            #expect(DecisionID(high: high, low: low).text == digits.joined())
+        }
+    }
+
     @Test func equalityLooksAtEveryByte() {
         #expect(adopt("abc") == adopt("abc"))
         #expect(adopt("abc") != adopt("abd"))

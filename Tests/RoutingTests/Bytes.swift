@@ -6,7 +6,8 @@ import Wire
 func normal(_ raw: String) -> NormalPath? {
     var path = NormalPath()
     let bytes = Array(raw.utf8)
-    return path.assign(bytes.span) == nil ? path : nil
+    guard path.assign(bytes.span) == nil else { return nil }
+    return .some(path)
 }
 
 func defect(_ raw: String) -> PathDefect? {

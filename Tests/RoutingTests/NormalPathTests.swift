@@ -8,8 +8,11 @@ import Testing
         "/.well-known/x", "/a/.b/..c/",
     ])
     func `a canonical path is plain and forwarded as it stands`(raw: String) throws {
-        let path = try #require(normal(raw))
-        #expect(path.isPlain)
+        guard let path = normal(raw) else {
+            Issue.record("\(raw) was refused")
+            return
+        }
+        #expect(path.isPlain == true)
         #expect(path.text == raw)
         #expect(path.encoded == raw)
         #expect(path.words == raw.split(separator: "/").map(String.init))
@@ -47,8 +50,11 @@ import Testing
         ("/...;x", "/...;x", "/...%3Bx"),
     ])
     func `an equivalent path becomes the canonical one`(raw: String, decoded: String, encoded: String) throws {
-        let path = try #require(normal(raw))
-        #expect(!path.isPlain)
+        guard let path = normal(raw) else {
+            Issue.record("\(raw) was refused")
+            return
+        }
+        #expect(path.isPlain == false)
         #expect(Array(path.text.utf8) == Array(decoded.utf8))
         #expect(path.encoded == encoded)
         #expect(path.words == decoded.split(separator: "/").map(String.init))
@@ -111,7 +117,10 @@ import Testing
             #expect(path.assign(raw.span) == .forbiddenCharacter)
             let digits = String(byte, radix: 16, uppercase: true)
             if byte == 0xC0 || byte == 0xC1 { continue }
-            let kept = try #require(normal("/%\(digits)"))
+            guard let kept = normal("/%\(digits)") else {
+                Issue.record("/%\(digits) was refused")
+                continue
+            }
             #expect(kept.bytes == raw)
             #expect(kept.encoded == "/%\(digits)")
         }
@@ -131,7 +140,7 @@ import Testing
         #expect(path.assign(bad.span) == .encodedControl)
         #expect(path.text == "/")
         #expect(path.segments.isEmpty)
-        #expect(!path.isPlain)
+        #expect(path.isPlain == false)
     }
 
     @Test func `nothing of the path before is left`() {
@@ -139,8 +148,12 @@ import Testing
         for raw in ["/a/long/path/with/many/segments", "/x/../y", "", "/z"] {
             let bytes = Array(raw.utf8)
             #expect(path.assign(bytes.span) == nil)
-            #expect(path.text == normal(raw)?.text)
-            #expect(path.words == normal(raw)?.words)
+            guard let fresh = normal(raw) else {
+                Issue.record("\(raw) was refused")
+                continue
+            }
+            #expect(path.text == fresh.text)
+            #expect(path.words == fresh.words)
         }
     }
 
@@ -181,7 +194,7 @@ import Testing
             #expect(again.bytes == path.bytes, "\(raw)")
             #expect(again.encoded == path.encoded, "\(raw)")
             #expect(!path.words.contains { $0 == "." || $0 == ".." || $0.isEmpty }, "\(raw)")
-            #expect(!path.isPlain || Array(raw.utf8) == path.bytes, "\(raw)")
+            #expect(path.isPlain == false || Array(raw.utf8) == path.bytes, "\(raw)")
         }
         #expect(accepted > 1000)
     }
