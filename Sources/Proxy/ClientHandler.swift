@@ -28,6 +28,8 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     private var isUpstreamReading = true
     private var isAdvancing = false
 
+    /// What the deadline is for: the wait, and the request during which it began.
+    private var awaited: (ExchangeMachine.Waiting, UInt64) = (.nothing, 0)
     var deadline = Int64.max
     var wheelTick = Int64.max
 
@@ -52,9 +54,8 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
 
     func received(_ bytes: ByteBuffer) {
         let now = worker.now()
-        let wasIdle = machine.isIdle
         perform(machine.received(bytes), now)
-        settle(now.monotonic, keepsHeadDeadline: !wasIdle)
+        settle(now.monotonic)
     }
 
     func ended() {
@@ -65,6 +66,10 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
 
     func closed() {
         let now = worker.now()
+        if !exchange.isOpen, machine.endedInHead() {
+            exchange.beginMalformed(worker: worker, now)
+            worker.exchangeBegan()
+        }
         if exchange.isOpen { finishRecord(.clientGone, reason: "client-gone", now) }
         dropUpstream(now)
         machine.closed()
@@ -76,8 +81,11 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
 
     func writabilityChanged() {
         guard let stream else { return }
+        let now = worker.now()
         setUpstreamReading(stream.isWritable)
-        setDeadline(worker.now().monotonic)
+        machine.isHeldBack = !stream.isWritable
+        if stream.isWritable { perform(.advance, now) }
+        settle(now.monotonic)
     }
 
     // MARK: Actions of the client's side
@@ -89,6 +97,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         case .refuse(let refusal): refuse(Refused(refusal), now)
         case .sendUpstream(let bytes): upstream?.send(bytes)
         case .abort: abort(.clientGone, reason: "request-broken", now)
+        case .finish: stream?.finishOutput()
         case .close: close()
         }
     }
@@ -169,7 +178,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
             connection.send(first)
         case .refuse(let refusal):
             refuse(Refused(refusal, limit: exchange.limit), now)
-        case .decide, .abort, .close:
+        case .decide, .abort, .finish, .close:
             abort(.clientGone, reason: "request-broken", now)
         }
     }
@@ -276,7 +285,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     private func perform(_ action: ExchangeMachine.NextAction, _ now: Now) {
         switch action {
         case .advance:
-            if worker.isDraining, machine.isIdle { return close() }
+            if worker.isDraining, machine.isIdle { return drain() }
             // Requests pipelined behind one another come back here: a loop, not a recursion for each of them.
             guard !isAdvancing else { return }
             isAdvancing = true
@@ -288,8 +297,6 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
             isAdvancing = false
         case .linger:
             stream?.finishOutput()
-        case .close:
-            close()
         }
     }
 
@@ -310,7 +317,9 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     /// Closes the connection when it is idle, else after the present request.
     func drain() {
         machine.drain()
-        if machine.isIdle { close() }
+        guard machine.isIdle, let stream else { return }
+        // What is still queued is the end of an answer.
+        if stream.isDrained { close() } else { perform(machine.finish(), worker.now()) }
     }
 
     /// The time for draining is over.
@@ -341,10 +350,9 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
 
     // MARK: Back-pressure and deadlines
 
-    private func settle(_ now: Int64, keepsHeadDeadline: Bool = false) {
+    private func settle(_ now: Int64) {
         let wants = machine.wantsClientBytes && (upstream?.isWritable ?? true)
         if wants != isReading { setReading(wants) }
-        if keepsHeadDeadline, case .restOfHead = machine.waiting { return }
         setDeadline(now)
     }
 
@@ -361,8 +369,17 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
 
     private func setDeadline(_ now: Int64) {
         let rules = worker.rules
+        let waiting = machine.waiting
+        defer { awaited = (waiting, exchange.number) }
+        switch waiting {
+        case .restOfHead, .clientToRead, .peerToClose:
+            // These have one deadline from their beginning on: nothing that drips in puts it off.
+            if awaited == (waiting, exchange.number), deadline != .max { return }
+        case .request, .requestBody, .answer, .verdict, .upstream, .nothing:
+            break
+        }
         let wait: Int64? =
-            switch machine.waiting {
+            switch waiting {
             case .request: rules.idleTimeout
             case .restOfHead: rules.headTimeout
             case .requestBody: rules.bodyTimeout
@@ -370,7 +387,8 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
             case .answer:
                 isWaitingForUpstream
                     ? nil : isUpstreamReading ? exchange.plan?.pool?.settings.responseTimeout : rules.bodyTimeout
-            case .peerToClose: 2_000_000_000
+            case .clientToRead: rules.bodyTimeout
+            case .peerToClose: stream?.isDrained ?? true ? 2_000_000_000 : rules.bodyTimeout
             case .verdict, .upstream, .nothing: nil
             }
         deadline = wait.map { now + $0 } ?? .max
@@ -383,6 +401,8 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         switch machine.waiting {
         case .request, .peerToClose:
             close()
+        case .clientToRead:
+            abort(.clientGone, reason: "timeout", time)
         case .restOfHead:
             refuse(Refused(.headTimeout), time)
         case .requestBody where !machine.isExchanging:

@@ -85,7 +85,7 @@ extension ExchangeMachine {
         hasAnswerBegun = true
         let isOldClient = parser.head.minorVersion == 0
         var output = BodyRelay.Output.raw
-        closesAfterAnswer = !parser.head.keepAlive || isDraining || hasInputEnded || !isRequestDone
+        closesAfterAnswer = !parser.head.keepAlive || isDraining || isInputExhausted || !isRequestDone
         switch head.framing {
         case .none, .length: break
         case .chunked, .untilClose:

@@ -10,7 +10,7 @@ import Wire
 struct ExchangeMachine {
     /// What the connection waits for; the shell holds one deadline for it.
     enum Waiting: Sendable {
-        case request, restOfHead, verdict, upstream, requestBody, answer, peerToClose, nothing
+        case request, restOfHead, clientToRead, verdict, upstream, requestBody, answer, peerToClose, nothing
     }
 
     enum ClientAction {
@@ -22,6 +22,8 @@ struct ExchangeMachine {
         case sendUpstream(ByteBuffer)
         /// The exchange cannot be completed and its answer has begun: reset both sides.
         case abort
+        /// The client will send nothing more and is owed nothing more: close when everything written is sent.
+        case finish
         case close
     }
 
@@ -42,7 +44,6 @@ struct ExchangeMachine {
         case advance
         /// Close the sending side, swallow what still comes, then close (RFC 9112 §9.6).
         case linger
-        case close
     }
 
     enum Phase {
@@ -82,6 +83,8 @@ struct ExchangeMachine {
 
     var hasInputEnded = false
     var isDraining = false
+    /// The client does not take its answers: no other request of its is begun, lest they pile up here.
+    var isHeldBack = false
     var closesAfterAnswer = false
     private var lingered = 0
     /// Bytes of the present request, head and body, taken from the client.
@@ -99,7 +102,7 @@ struct ExchangeMachine {
 
     var waiting: Waiting {
         switch phase {
-        case .head: inbound.readableBytes == 0 ? .request : .restOfHead
+        case .head: isHeldBack ? .clientToRead : inbound.readableBytes == 0 ? .request : .restOfHead
         case .deciding: .verdict
         case .forwarding: isRequestDone ? .answer : .requestBody
         case .discarding: .requestBody
@@ -111,7 +114,8 @@ struct ExchangeMachine {
     /// Whether the shell should go on reading from the client.
     var wantsClientBytes: Bool {
         switch phase {
-        case .head, .discarding, .lingering: true
+        case .head: !isHeldBack
+        case .discarding, .lingering: true
         case .deciding, .forwarding: inbound.readableBytes < Self.maximumAhead && !hasInputEnded
         case .closed: false
         }
@@ -124,6 +128,9 @@ struct ExchangeMachine {
         case .head, .discarding, .lingering, .closed: false
         }
     }
+
+    /// Whether nothing more will come than what is here already.
+    var isInputExhausted: Bool { hasInputEnded && inbound.readableBytes == 0 }
 
     /// Whether the connection is between two requests.
     var isIdle: Bool {
@@ -168,7 +175,7 @@ struct ExchangeMachine {
     /// Goes on with what was received before.
     mutating func advance() -> ClientAction {
         switch phase {
-        case .head: parseHead()
+        case .head: isHeldBack ? .wait : parseHead()
         case .deciding, .closed, .lingering: .wait
         case .forwarding: isRequestDone || !isUpstreamReady ? .wait : relayRequestBody()
         case .discarding: discard()
@@ -179,8 +186,13 @@ struct ExchangeMachine {
     mutating func receivedEOF() -> ClientAction {
         hasInputEnded = true
         switch phase {
-        case .head, .discarding, .lingering:
-            return .close
+        case .head:
+            return isHeldBack && inbound.readableBytes > 0 ? .wait : finish()
+        case .discarding:
+            parser.reset()
+            return finish()
+        case .lingering:
+            return finish()
         case .closed, .deciding:
             return .wait
         case .forwarding:
@@ -196,17 +208,35 @@ struct ExchangeMachine {
         isDraining = true
     }
 
+    /// The connection ended: whether it did within a head, for which a record is owed.
+    mutating func endedInHead() -> Bool {
+        switch phase {
+        case .head, .lingering:
+            guard !parser.isIdle else { return false }
+            bytesIn = inbound.readableBytes
+            return true
+        case .deciding, .forwarding, .discarding, .closed:
+            return false
+        }
+    }
+
     mutating func closed() {
         phase = .closed
         inbound = ByteBuffer()
         answer = ByteBuffer()
     }
 
+    /// No other request is looked at.
+    mutating func finish() -> ClientAction {
+        phase = .lingering
+        return .finish
+    }
+
     private mutating func parseHead() -> ClientAction {
-        guard inbound.readableBytes > 0 else { return hasInputEnded ? .close : .wait }
+        guard inbound.readableBytes > 0 else { return hasInputEnded ? finish() : .wait }
         switch parser.parse(inbound) {
         case .incomplete:
-            return hasInputEnded ? .close : .wait
+            return hasInputEnded ? finish() : .wait
         case .malformed(let reason):
             return .refuse(.malformed(reason))
         case .complete:
@@ -239,7 +269,11 @@ struct ExchangeMachine {
     /// The gateway answers by itself. Returns whether the connection can be kept: only if what follows is surely the
     /// next request (RFC 9112 §9.3).
     mutating func refuse(mustClose: Bool) -> Bool {
-        var keeps = !mustClose && !hasInputEnded && !isDraining
+        var keeps = !mustClose && !isDraining
+        if hasInputEnded {
+            // Kept for what was sent ahead.
+            keeps = keeps && inbound.readableBytes > (phase == .deciding ? parser.head.length : 0)
+        }
         switch phase {
         case .deciding:
             keeps = keeps && parser.head.keepAlive
@@ -247,7 +281,10 @@ struct ExchangeMachine {
             consumeHead()
         case .forwarding:
             keeps = keeps && parser.head.keepAlive && isRequestDone
-        case .head, .discarding, .lingering, .closed:
+        case .head:
+            bytesIn = inbound.readableBytes
+            keeps = false
+        case .discarding, .lingering, .closed:
             keeps = false
         }
         if !keeps { phase = .lingering } else if phase == .forwarding { phase = .head }
@@ -281,7 +318,9 @@ struct ExchangeMachine {
         discarding.clear()
         switch requestBody.relay(&inbound, into: &discarding) {
         case .more:
-            return hasInputEnded ? .close : .wait
+            guard hasInputEnded else { return .wait }
+            parser.reset()
+            return finish()
         case .malformed:
             return .close
         case .end:
@@ -345,9 +384,9 @@ struct ExchangeMachine {
     mutating func exchangeFinished() -> NextAction {
         let isRequestDone = self.isRequestDone
         finishExchange()
-        guard !closesAfterAnswer, isRequestDone else {
+        guard !closesAfterAnswer, isRequestDone, !isInputExhausted else {
             phase = .lingering
-            return hasInputEnded ? .close : .linger
+            return .linger
         }
         phase = .head
         return .advance
@@ -355,8 +394,7 @@ struct ExchangeMachine {
 
     /// A refusal was handed to the client's channel: what now.
     mutating func refusalSent(kept: Bool) -> NextAction {
-        guard kept else { return hasInputEnded ? .close : .linger }
-        return .advance
+        kept ? .advance : .linger
     }
 
     private mutating func finishExchange() {

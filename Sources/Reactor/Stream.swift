@@ -25,15 +25,18 @@ package protocol ByteStream: AnyObject {
     var isOpen: Bool { get }
     /// Whether more can be written without queueing beyond the bound.
     var isWritable: Bool { get }
+    /// Whether everything that was written is on its way.
+    var isDrained: Bool { get }
     /// Stops or resumes reading.
     func setReading(_ reads: Bool)
     /// Sends bytes, and a second run behind them, in as few system calls as the transport can.
     func write(_ first: ByteBuffer, _ second: ByteBuffer?)
-    /// Says that nothing more will be written, once everything queued is sent.
+    /// Says that nothing more will be written, once everything queued is sent. With that the stream closes if the peer
+    /// has ended too, or else when it does.
     func finishOutput()
     /// Ends the stream so that the peer cannot take what it has for the whole.
     func reset()
-    /// Ends the stream. What is queued may be dropped.
+    /// Ends the stream. What is queued is dropped, and then the peer sees a reset.
     func close()
 }
 
@@ -86,6 +89,9 @@ package final class Stream: ByteStream, EventSource {
     /// Whether more can be written without queueing beyond the bound.
     package var isWritable: Bool { queuedBytes < Self.highWater }
 
+    /// Whether everything that was written is with the kernel.
+    package var isDrained: Bool { queuedBytes == 0 }
+
     // MARK: Reading
 
     /// Stops or resumes reading.
@@ -129,6 +135,7 @@ package final class Stream: ByteStream, EventSource {
                 isReadable = false
                 hasEnded = true
                 handler?.ended()
+                if endsOutput, isDrained { close() }
             } else if received == -Int(EAGAIN) {
                 isReadable = false
             } else {
@@ -208,7 +215,7 @@ package final class Stream: ByteStream, EventSource {
         queue.removeAll(keepingCapacity: queue.count < 16)
         queueHead = 0
         queuedBytes = 0
-        if endsOutput { tollgate_shutdown_output(descriptor) }
+        if endsOutput { endOutput() }
         noteWritability()
     }
 
@@ -225,7 +232,11 @@ package final class Stream: ByteStream, EventSource {
     package func finishOutput() {
         guard isOpen, !endsOutput else { return }
         endsOutput = true
-        if queuedBytes == 0 { tollgate_shutdown_output(descriptor) }
+        if isDrained { endOutput() }
+    }
+
+    private func endOutput() {
+        if hasEnded { close() } else { tollgate_shutdown_output(descriptor) }
     }
 
     /// Closes with a reset, so that the peer cannot take what it has for the whole.
@@ -234,9 +245,11 @@ package final class Stream: ByteStream, EventSource {
         close()
     }
 
-    /// Closes. What is queued is dropped; the handler hears of it after the present event.
+    /// Closes. What is queued is dropped, with a reset, so that the peer cannot take what it has for the whole; the
+    /// handler hears of it after the present event.
     package func close() {
         guard isOpen else { return }
+        if !isDrained { tollgate_reset_on_close(descriptor) }
         if let slot { reactor.remove(slot) }
         slot = nil
         Glibc.close(descriptor)

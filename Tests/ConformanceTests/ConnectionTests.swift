@@ -34,6 +34,43 @@ extension Conformance {
             #expect(answer?.text == "large")
         }
 
+        @Test(
+            "a client that finished sending gets the whole of an answer that it takes late",
+            arguments: Array(stride(from: 3_200_000, through: 4_400_000, by: 200_000)))
+        func lateReader(_ length: Int) throws {
+            fixture.origin.play { _ in
+                .afterBody { _ in
+                    [
+                        .text("HTTP/1.1 200 OK\r\nX-Origin: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                        .text(String(length, radix: 16) + "\r\n"), .send([UInt8](repeating: 65, count: length)),
+                        .text("\r\n0\r\n\r\n"),
+                    ]
+                }
+            }
+            let client = try fixture.gateway.connect(receiveBuffer: 8192)
+            let plans = fixture.origin.finishedPlans
+            // An old client knows the end of the body by that of the connection alone.
+            client.send("GET /late HTTP/1.0\r\nHost: a\r\nX-Request-Id: late-\(length)\r\n\r\n")
+            client.finishSending()
+            // Where the kernel holds less than the answer it is not over before the client reads.
+            _ = eventually(within: .milliseconds(500)) { fixture.origin.finishedPlans > plans }
+            let answer = client.answer()
+            #expect(answer?.status == 200)
+            #expect(answer?.body.count == length)
+        }
+
+        @Test("a head that is cut leaves a record", arguments: [true, false])
+        func cutHead(_ byReset: Bool) throws {
+            let before = fixture.gateway.auditLines.count
+            let client = try fixture.gateway.connect()
+            client.send("GET /cut HTTP/1.1\r\nHost: a")
+            if byReset { client.reset() } else { client.close() }
+            #expect(eventually { fixture.gateway.auditLines.count > before })
+            let line = try #require(fixture.gateway.auditLines.last)
+            let record = try JSON.parse(line, limits: .configuration)
+            #expect(record.member("outcome")?.string == "client-gone")
+        }
+
         @Test("an early answer from an origin that closes at once is not lost")
         func earlyAnswerAndClose() throws {
             fixture.origin.play { _ in

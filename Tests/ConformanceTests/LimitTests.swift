@@ -87,6 +87,37 @@ extension Conformance {
             }
         }
 
+        @Test("a client that goes on dripping after its refusal is let go of", arguments: ["G G G\r\n\r\n", "G"])
+        func dripAfterRefusal(_ start: String) throws {
+            let client = try fixture.gateway.connect()
+            client.send(start)
+            let isCut = Latch()
+            let sender = client.sender
+            Thread.detachNewThread {
+                while sender([65]) { Thread.sleep(forTimeInterval: 0.05) }
+                isCut.open()
+            }
+            #expect(eventually { isCut.isOpen })
+        }
+
+        @Test("a client that does not read its answers is not served on: they would pile up in the gateway")
+        func unreadAnswers() throws {
+            let body = [UInt8](repeating: 65, count: 20000)
+            fixture.origin.play { _ in
+                .afterBody { _ in
+                    [.text("HTTP/1.1 200 OK\r\nX-Origin: 1\r\nContent-Length: 20000\r\n\r\n"), .send(body)]
+                }
+            }
+            let padding = String(repeating: "b", count: 1000)
+            let request = "GET /unread HTTP/1.1\r\nHost: a\r\nX-A: \(padding)\r\n\r\n"
+            let requests = latin1(String(repeating: request, count: 20000))
+            let client = try fixture.gateway.connect(receiveBuffer: 8192)
+            #expect(!client.sender(requests), "the gateway should have stopped reading, and then the connection")
+            let served = fixture.origin.takeRequests().count
+            #expect((1..<2000).contains(served), "\(served) answers were made that nobody reads")
+            fixture.origin.play(RawOrigin.echo)
+        }
+
         @Test("hundreds of stalled connections do not keep others out, and are ended")
         func many() throws {
             let stalled = try (0..<300).map { _ in

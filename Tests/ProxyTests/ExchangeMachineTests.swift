@@ -18,6 +18,7 @@ private struct Shell {
     var isClosed = false
     var isAborted = false
     var isLingering = false
+    var isFinished = false
     let fields = AnswerFields(
         decision: DecisionID(high: 1, low: 2), limit: nil,
         rules: LimitLines(LimitRules(quota: .standard, failures: .standard)))
@@ -39,6 +40,7 @@ private struct Shell {
         case .refuse(let refusal): refuse(refusal)
         case .sendUpstream(var bytes): toUpstream.writeBuffer(&bytes)
         case .abort: isAborted = true
+        case .finish: isFinished = true
         case .close: isClosed = true
         }
     }
@@ -53,7 +55,6 @@ private struct Shell {
         switch action {
         case .advance: perform(machine.advance())
         case .linger: isLingering = true
-        case .close: isClosed = true
         }
     }
 
@@ -85,6 +86,8 @@ private struct Shell {
         case .abort: isAborted = true
         }
     }
+
+    mutating func endsInHead() -> Bool { machine.endedInHead() }
 
     var sentToUpstream: String { String(buffer: toUpstream) }
     var sentToClient: String { String(buffer: toClient) }
@@ -290,7 +293,79 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
         #expect(!shell.isClosed)
         shell.origin(ok)
         #expect(shell.sentToClient.hasSuffix("hello"))
-        #expect(shell.isClosed)
+        #expect(!shell.isClosed, "closing would drop what of the answer is still queued")
+        #expect(shell.isLingering)
+    }
+
+    @Test func allThatAClientAskedForBeforeItFinishedSendingIsAnswered() {
+        var shell = Shell()
+        shell.client(get + get + get)
+        shell.perform(shell.machine.receivedEOF())
+        shell.origin(ok)
+        #expect(!shell.sentToClient.contains("connection: close\r\n"))
+        shell.origin(ok)
+        #expect(shell.heads == 3)
+        #expect(!shell.isLingering)
+        shell.origin(ok)
+        #expect(shell.sentToClient.contains("connection: close\r\n"))
+        #expect(shell.isLingering)
+        var refused = Shell()
+        refused.client(get)
+        refused.client(get + get)
+        refused.perform(refused.machine.receivedEOF())
+        refused.refuse(.forbidden)
+        #expect(refused.heads == 2)
+        #expect(!refused.isLingering)
+    }
+
+    @Test func anEndAfterAnAnswerLetsWhatIsQueuedGoOut() {
+        var shell = Shell()
+        shell.client(get)
+        shell.origin(ok)
+        shell.perform(shell.machine.receivedEOF())
+        #expect(shell.isFinished)
+        #expect(!shell.isClosed)
+    }
+
+    @Test func noOtherRequestIsBegunForAClientThatDoesNotReadItsAnswers() {
+        var shell = Shell()
+        shell.client(get + get)
+        shell.machine.isHeldBack = true
+        shell.origin(ok)
+        #expect(shell.heads == 1)
+        #expect(!shell.machine.wantsClientBytes)
+        guard case .clientToRead = shell.machine.waiting else {
+            Issue.record("the deadline has to be that of the reader")
+            return
+        }
+        shell.machine.isHeldBack = false
+        shell.perform(shell.machine.advance())
+        #expect(shell.heads == 2)
+    }
+
+    @Test func aHeadThatIsCutIsOwedARecordAndAnEmptyConnectionIsNot() {
+        var shell = Shell()
+        let emptyEnd = shell.endsInHead()
+        #expect(!emptyEnd)
+        shell.client("\r\n")
+        let lineEnd = shell.endsInHead()
+        #expect(!lineEnd)
+        shell.client("GET /a HT")
+        shell.perform(shell.machine.receivedEOF())
+        #expect(shell.isFinished)
+        let shellEnd = shell.endsInHead()
+        #expect(shellEnd)
+        #expect(shell.machine.bytesIn == 11)
+        var answered = Shell()
+        answered.client(get)
+        answered.origin(ok)
+        let answeredEnd = answered.endsInHead()
+        #expect(!answeredEnd)
+        var refused = Shell()
+        refused.client("GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe", admits: false)
+        refused.perform(refused.machine.receivedEOF())
+        let refusedEnd = refused.endsInHead()
+        #expect(!refusedEnd)
     }
 
     @Test func aBodyCutShortIsNotTakenForWhole() {
