@@ -40,6 +40,20 @@ extension Conformance {
             }
         }
 
+        @Test("serve: a trail that another gateway writes is an error and no crash")
+        func serveSecond() throws {
+            let origin = try RawOrigin()
+            let first = try Fixture { _ in Configuration.oracle(origin) }
+            let directory = first.gateway.directory + "/audit"
+            try write(
+                Self.frame.merging(Configuration.contract(origin)).merging(["audit": ["directory": .string(directory)]])
+                    .bytes)
+            let run = try tollgate("serve")
+            #expect(run.status == 1, "\(run.errors)")
+            #expect(run.errors.contains("Error: "))
+            #expect(!run.errors.contains("Fatal error"))
+        }
+
         @Test("check: 78 and every error at once with file, line, column and the nearest valid name")
         func checkBad() throws {
             let text = """

@@ -49,6 +49,9 @@ final class RunningGateway: Sendable {
         let log = logger(settings.logging)
         for warning in plan.warnings { log.warning("\(warning)") }
 
+        let workers = settings.workers > 0 ? settings.workers : System.coreCount
+        // The trail first: where it is another gateway's, nothing else has begun that would have to be ended.
+        let audit = settings.audit.enabled ? try AuditWriter(settings.audit.trail, loops: workers) : nil
         // The server exists only after the first snapshot; keys can be withdrawn only after that.
         let feed = Mutex<SnapshotFeed?>(nil)
         let client = KeyClient()
@@ -56,22 +59,26 @@ final class RunningGateway: Sendable {
             fetch: KeyFetch { url throws(KeyFetchError) in try await client.get(url) }, log: log,
             onRemoval: { feed.withLock { $0 }?.invalidate() })
         var sources: [(issuer: String, source: KeySource)] = []
-        let publication = try plan.publication { request in
-            let source = registry.source(for: request)
-            sources.append((request.issuer, source))
-            return source
+        let server: GatewayServer
+        do {
+            let publication = try plan.publication { request in
+                let source = registry.source(for: request)
+                sources.append((request.issuer, source))
+                return source
+            }
+            let listeners = settings.listeners.map {
+                ListenerAddress(name: $0.name, host: $0.address.host, port: $0.address.port)
+            }
+            server = try GatewayServer(
+                publication,
+                options: GatewayServer.Options(
+                    listeners: listeners, workers: workers, maximumClients: settings.rateLimit.maximumClients,
+                    verifierThreads: System.coreCount),
+                audit: audit, logger: log)
+        } catch {
+            await client.shutdown()
+            throw error
         }
-
-        let workers = settings.workers > 0 ? settings.workers : System.coreCount
-        let audit = settings.audit.enabled ? try AuditWriter(settings.audit.trail, loops: workers) : nil
-        let server = try GatewayServer(
-            publication,
-            options: GatewayServer.Options(
-                listeners: settings.listeners.map {
-                    ListenerAddress(name: $0.name, host: $0.address.host, port: $0.address.port)
-                },
-                workers: workers, maximumClients: settings.rateLimit.maximumClients, verifierThreads: System.coreCount),
-            audit: audit, logger: log)
         feed.withLock { $0 = server.feed }
         let gateway = RunningGateway(
             plan, file: file, log: log, server: server, audit: audit, registry: registry, keyClient: client,
