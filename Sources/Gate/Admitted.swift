@@ -1,4 +1,3 @@
-package import Authentication
 package import RateLimit
 
 /// Proof that a request was admitted: route, caller and what its bucket said.
@@ -59,6 +58,6 @@ package struct Refused: Sendable {
 package enum Verdict: Sendable {
     case admitted(Admitted)
     case refused(Refused)
-    /// A credential never seen before: run the proof off the loop and ask again with its result.
-    case verify(Proof)
+    /// A credential never seen before: run this off the loop and ask again with its outcome.
+    case verify(Attempt)
 }

@@ -47,10 +47,10 @@ package final class Gatekeeper {
 
     /// Decides about the head that stands at the reader index of `bytes`.
     ///
-    /// `proven` is the result of the proof that an earlier call for the same head returned.
+    /// `attempted` is the outcome of what an earlier call for the same head returned to be run.
     package func decide(
         _ head: RequestHead, in bytes: ByteBuffer, peer: inout Peer, now: Now,
-        proven: Result<Authenticated, AuthenticationFailure>? = nil
+        attempted: Attempt.Outcome? = nil
     ) -> Verdict {
         let span = bytes.readableBytesUInt8Span
         switch head.method {
@@ -73,9 +73,9 @@ package final class Gatekeeper {
             guard !matched.route.accepts.isEmpty else {
                 return admit(head, matched, nil, limit: takeFromPeer(&peer, head, in: bytes, now: now), now: now)
             }
-            switch authenticate(head, in: bytes, matched, peer: &peer, now: now, proven: proven) {
-            case .verify(let proof):
-                return .verify(proof)
+            switch authenticate(head, in: bytes, matched, peer: &peer, now: now, attempted: attempted) {
+            case .verify(let attempt):
+                return .verify(attempt)
             case .refused(let refused):
                 return .refused(refused)
             case .known(let admission):
@@ -120,12 +120,12 @@ package final class Gatekeeper {
     private enum Identification {
         case known(Admission)
         case refused(Refused)
-        case verify(Proof)
+        case verify(Attempt)
     }
 
     private func authenticate(
         _ head: RequestHead, in bytes: ByteBuffer, _ matched: MatchedRoute, peer: inout Peer, now: Now,
-        proven: Result<Authenticated, AuthenticationFailure>?
+        attempted: Attempt.Outcome?
     ) -> Identification {
         let span = bytes.readableBytesUInt8Span
         let authorization = span.extracting(head.valueRange(head.authorization).range)
@@ -149,31 +149,39 @@ package final class Gatekeeper {
         let presented = PresentedCredentials(
             authorization: head.authorization.map { _ in span.copy(head.valueRange(head.authorization)) },
             apiToken: head.apiToken.map { _ in span.copy(head.valueRange(head.apiToken)) })
-        let result: Result<Authenticated, AuthenticationFailure>
-        if let proven {
-            result = proven
+        let outcome: Attempt.Outcome
+        if let attempted {
+            outcome = attempted
         } else {
             // Guessing is throttled before anything is computed for the guess.
-            let failures = failureCell(&peer, now: now).peek(now: now.monotonic)
-            guard failures.isAllowed else {
-                return .refused(Refused(.guessing(failures), routeIndex: matched.index, limit: failures))
-            }
-            switch snapshot.authenticator.begin(presented, allowed: allowed, now: unix) {
-            case .finished(let finished): result = finished
-            case .pending(let proof): return .verify(proof)
+            let cell = failureCell(&peer, now: now)
+            let failures = cell.peek(now: now.monotonic)
+            if failures.isAllowed {
+                switch snapshot.authenticator.begin(presented, allowed: allowed, now: unix) {
+                case .finished(.success(let authenticated)):
+                    outcome = .proven(authenticated)
+                case .finished(.failure(let failure)):
+                    if case .invalid = failure, spends { _ = cell.take(now: now.monotonic) }
+                    outcome = .failed(failure)
+                case .pending(let proof):
+                    return .verify(Attempt(proof: proof, failures: cell, spends: spends))
+                }
+            } else {
+                outcome = .throttled(failures)
             }
         }
-        switch result {
-        case .success(let authenticated):
+        switch outcome {
+        case .proven(let authenticated):
             let admission = makeAdmission(authenticated, now: now)
             let key = CredentialKey(presented, allowed: allowed)
             cache.insert(key, value: admission, expires: admission.expires, generation: generation, now: unix)
             shared.admissions.insert(
                 key, value: admission, expires: admission.expires, generation: generation, now: unix)
             return .known(admission)
-        case .failure(let failure):
-            if case .invalid = failure, spends { _ = failureCell(&peer, now: now).take(now: now.monotonic) }
+        case .failed(let failure):
             return .refused(Refused(.unauthenticated(failure), routeIndex: matched.index))
+        case .throttled(let failures):
+            return .refused(Refused(.guessing(failures), routeIndex: matched.index, limit: failures))
         }
     }
 

@@ -107,19 +107,19 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         worker.exchangeBegan()
         guard worker.mayRecord else { return refuse(Refused(.auditUnavailable), now) }
         worker.adoptLatest()
-        decide(proven: nil, now)
+        decide(attempted: nil, now)
     }
 
-    private func decide(proven: Result<Authenticated, AuthenticationFailure>?, _ now: Now) {
+    private func decide(attempted: Attempt.Outcome?, _ now: Now) {
         let verdict = worker.gatekeeper.decide(
-            machine.head, in: machine.inbound, peer: &peer, now: now, proven: proven)
+            machine.head, in: machine.inbound, peer: &peer, now: now, attempted: attempted)
         switch verdict {
         case .admitted(let admitted):
             forward(admitted, now)
         case .refused(let refused):
             refuse(refused, now)
-        case .verify(let proof):
-            guard worker.verify(proof, for: self, request: exchange.number) else {
+        case .verify(let attempt):
+            guard worker.verify(attempt, for: self, request: exchange.number) else {
                 return refuse(Refused(.overloaded), now)
             }
             machine.keepInbound()
@@ -127,12 +127,12 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     }
 
     /// A proof came back. The client may have left meanwhile, and even another request have begun.
-    func proven(_ result: Result<Authenticated, AuthenticationFailure>, request: UInt64, generation: UInt64) {
+    func attempted(_ outcome: Attempt.Outcome, request: UInt64, generation: UInt64) {
         guard case .verdict = machine.waiting, exchange.number == request else { return }
         let now = worker.now()
         worker.adoptLatest()
         // A key or a token may have been withdrawn while the proof ran: what it proved is asked again.
-        decide(proven: generation == worker.gatekeeper.generation ? result : nil, now)
+        decide(attempted: generation == worker.gatekeeper.generation ? outcome : nil, now)
         settle(now.monotonic)
     }
 

@@ -80,7 +80,8 @@ package final class GatewayServer: Sendable {
             feed: feed,
             gate: Gatekeeper.Shared(
                 limiter: limiter, admissions: SharedCredentialCache(key: hashKey), hashKey: hashKey),
-            verifiers: verifiers, logger: logger,
+            verifiers: verifiers,
+            hashers: NIOThreadPool(numberOfThreads: (options.verifierThreads + 1) / 2), logger: logger,
             resolver: NameResolver { body in verifiers.submit { _ in body() } })
         self.options = options
         self.audit = audit
@@ -93,6 +94,7 @@ package final class GatewayServer: Sendable {
     /// Starts the workers and binds every listener on each. Returns the ports, in the order of the options.
     package func start() async throws -> [Int] {
         shared.verifiers.start()
+        shared.hashers.start()
         for (index, reactor) in reactors.enumerated() {
             let ring = audit.flatMap { index < $0.rings.count ? $0.rings[index] : nil }
             let (shared, metrics) = (shared, metrics[index])
@@ -205,5 +207,6 @@ package final class GatewayServer: Sendable {
             reactor.join()
         }
         try? await shared.verifiers.shutdownGracefully()
+        try? await shared.hashers.shutdownGracefully()
     }
 }

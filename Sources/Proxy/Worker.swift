@@ -39,12 +39,16 @@ final class Worker {
         let feed: SnapshotFeed
         let gate: Gatekeeper.Shared
         let verifiers: NIOThreadPool
+        /// Password hashes have threads of their own: guessing at secrets does not hold up tokens.
+        let hashers: NIOThreadPool
         let logger: Logger
         let resolver: NameResolver
     }
 
-    /// Proofs of one loop that may wait for a thread.
+    /// Signatures of one loop that may wait for a thread.
     static let maximumProofs = 4096
+    /// Password hashes of one loop that may wait for a thread.
+    static let maximumHashes = 64
 
     let reactor: Reactor
     let shared: Shared
@@ -64,6 +68,7 @@ final class Worker {
     private var wheel: DeadlineWheel
     private var connections: [ObjectIdentifier: ClientHandler] = [:]
     private var proofs = 0
+    private var hashes = 0
     private var spanID: UInt64
     private var entries: [PolicyEntryKey: AuditText] = [:]
     private var lastIdleSweep: Int64 = 0
@@ -221,24 +226,25 @@ final class Worker {
 
     /// Runs a proof on a verifier thread and comes back with the result. False when too many wait already.
     func verify(
-        _ proof: Proof, for handler: ClientHandler, request: UInt64
+        _ attempt: Attempt, for handler: ClientHandler, request: UInt64
     ) -> Bool {
-        guard proofs < Self.maximumProofs else { return false }
-        proofs += 1
+        let isHash = attempt.isPasswordHash
+        guard isHash ? hashes < Self.maximumHashes : proofs < Self.maximumProofs else { return false }
+        if isHash { hashes += 1 } else { proofs += 1 }
         metrics.verifications.add()
         let bound = ReactorBound((self, handler), on: reactor)
         let handle = reactor.handle
         let generation = gatekeeper.generation
-        shared.verifiers.submit { state in
-            let result: Result<Authenticated, AuthenticationFailure> =
+        (isHash ? shared.hashers : shared.verifiers).submit { state in
+            let outcome: Attempt.Outcome =
                 switch state {
-                case .active: proof.run()
-                case .cancelled: .failure(.overloaded)
+                case .active: attempt.run(now: SystemClock.now().monotonic)
+                case .cancelled: .failed(.overloaded)
                 }
             handle.execute { reactor in
                 guard let (worker, handler) = bound.value(on: reactor) else { return }
-                worker.proofs -= 1
-                handler.proven(result, request: request, generation: generation)
+                if isHash { worker.hashes -= 1 } else { worker.proofs -= 1 }
+                handler.attempted(outcome, request: request, generation: generation)
             }
         }
         return true

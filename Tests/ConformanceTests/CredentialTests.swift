@@ -35,6 +35,23 @@ extension Conformance {
             try refused([("Cookie", "session=1")], status: 401, error: nil)
         }
 
+        @Test("guesses at a solution's secret do not hold up tokens that come first today")
+        func guessesBesideTokens() throws {
+            let guess = Array("acme-lamps:wrong".utf8)
+            let guessers = try (0..<30).map { _ in
+                let client = try fixture.gateway.connect()
+                client.send("GET /any/x HTTP/1.1\r\nHost: a\r\nAuthorization: Basic \(base64(guess))\r\n\r\n")
+                return client
+            }
+            let answer = try fixture.gateway.get(
+                "/any/x", [("Authorization", "Bearer " + (try fixture.token("alice", ["jti": "beside guesses"])))])
+            #expect(answer?.status == 200)
+            let waiting = guessers.filter { $0.answer(within: .milliseconds(1)) == nil }
+            #expect(!waiting.isEmpty, "the token was verified behind all the guesses")
+            for client in waiting { #expect(client.answer(within: .seconds(60))?.status == 401) }
+            _ = fixture.origin.takeRequests()
+        }
+
         @Test("a token that does not hold: 401 invalid_token")
         func invalid() throws {
             let now = Int64(Date().timeIntervalSince1970)

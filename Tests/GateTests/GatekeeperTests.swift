@@ -56,6 +56,8 @@ private struct Keeper {
                 solutions: [
                     SolutionCredentials(
                         id: "lamps", apiTokens: [APIToken(id: "1", sha256: digest(Self.token))],
+                        secretHash: try PasswordHash(
+                            "$scrypt$ln=10,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$MDEyMzQ1Njc4OWFiY2RlZg"),
                         subjects: ["integration:lamps"]),
                     SolutionCredentials(
                         id: "doors", apiTokens: [APIToken(id: "2", sha256: digest(Self.other))],
@@ -167,6 +169,23 @@ private struct Keeper {
         #expect(try keeper.status("GET /things/a", known) == 200)
         #expect(try keeper.status("GET /things/a", "x-cr-api-token: tgt_d") == 401)
         #expect(try keeper.status("GET /things/a", known) == 200, "a known credential is no guess")
+    }
+
+    @Test func guessesThatWaitTogetherAreNotAllLookedAt() throws {
+        var keeper = try Keeper(failures: Quota(requestsPerMinute: 60, burst: 2))
+        let guesses = try ["bGFtcHM6YQ==", "bGFtcHM6Yg==", "bGFtcHM6Yw==", "bGFtcHM6ZA=="].map {
+            try keeper.ask("GET /things/a", "Authorization: Basic \($0)")
+        }
+        let outcomes = guesses.map { verdict in
+            guard case .verify(let attempt) = verdict else { return "decided" }
+            return switch attempt.run(now: keeper.time) {
+            case .proven: "proven"
+            case .failed: "failed"
+            case .throttled: "throttled"
+            }
+        }
+        #expect(outcomes == ["failed", "failed", "throttled", "throttled"])
+        #expect(try keeper.status("GET /things/a", "Authorization: Basic bGFtcHM6YQ==") == 429)
     }
 
     @Test func missingCredentialsAreNoGuesses() throws {

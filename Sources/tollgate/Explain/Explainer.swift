@@ -39,12 +39,12 @@ struct Explainer {
         var proof: String?
         var verdict = gatekeeper.decide(head, in: request, peer: &client, now: now)
         if case .verify(let pending) = verdict {
-            let result = pending.run()
-            switch result {
-            case .success: proof = "A signature or a secret was verified; the running gateway remembers that."
-            case .failure: proof = nil
+            let outcome = pending.run(now: now.monotonic)
+            switch outcome {
+            case .proven: proof = "A signature or a secret was verified; the running gateway remembers that."
+            case .failed, .throttled: proof = nil
             }
-            verdict = gatekeeper.decide(head, in: request, peer: &client, now: now, proven: result)
+            verdict = gatekeeper.decide(head, in: request, peer: &client, now: now, attempted: outcome)
         }
         switch verdict {
         case .admitted(let admitted):
