@@ -9,10 +9,11 @@ RUN --mount=type=cache,target=/src/.build,sharing=locked \
     && install -D .build/release/tollgate /out/tollgate \
     && strip --strip-debug /out/tollgate
 
-# The Swift runtime is in the binary; it needs glibc, libstdc++ and zlib, and the roots for fetching issuers' keys.
+# The Swift runtime is in the binary; it needs glibc, libstdc++, zlib and OpenSSL, and the roots for verifying upstreams
+# and fetching issuers' keys. OpenSSL stays a shared library, so that the distribution's patches reach it without a build.
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates libstdc++6 zlib1g \
+    && apt-get install -y --no-install-recommends ca-certificates libssl3 libstdc++6 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system --gid 10001 tollgate \
     && useradd --system --uid 10001 --gid tollgate --home-dir /var/lib/tollgate --shell /usr/sbin/nologin tollgate \

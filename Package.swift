@@ -42,6 +42,8 @@ let package = Package(
         room("StrictJSON", []),
         .target(name: "CLinux"),
         room("Reactor", ["CLinux", nio]),
+        .target(name: "CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        room("TLS", ["CTLS", "Reactor", nio]),
         room("Wire", [nio]),
         room("Identity", ["StrictJSON"]),
         room("RateLimit", []),
@@ -50,18 +52,18 @@ let package = Package(
         room("Policy", ["Identity"]),
         room("Gate", ["Audit", "Authentication", "Policy", "Routing", "RateLimit", "Identity", "Wire", nio]),
         room("Audit", ["Identity", "StrictJSON", crypto]),
-        room("Upstream", ["Reactor", "Wire", nio]),
+        room("Upstream", ["Reactor", "TLS", "Wire", nio]),
         room(
             "Proxy",
             [
-                "Reactor",
+                "Reactor", "TLS",
                 "Gate", "Authentication", "Identity", "RateLimit", "Routing", "Upstream", "Audit", "Wire", nio,
                 nioPosix, logging,
             ]),
         room(
             "Settings",
             [
-                "StrictJSON", "Gate", "Authentication", "Identity", "Policy", "Routing", "RateLimit", "Upstream",
+                "StrictJSON", "Gate", "Authentication", "Identity", "Policy", "Routing", "RateLimit", "TLS", "Upstream",
                 "Audit", "Wire", crypto,
             ]),
         room(
@@ -78,7 +80,7 @@ let package = Package(
             name: "tollgate",
             dependencies: [
                 "Control", "DemoUpstream", "Proxy", "Settings", "Gate", "Authentication", "Identity", "Policy",
-                "Routing", "RateLimit",
+                "Routing", "RateLimit", "TLS",
                 "Upstream", "Audit", "StrictJSON", "Wire", nio, nioPosix, logging, crypto,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -86,9 +88,10 @@ let package = Package(
             swiftSettings: house),
 
         .target(
-            name: "TestKit", dependencies: [nio, crypto, cryptoExtras, "StrictJSON"], path: "Tests/TestKit",
+            name: "TestKit", dependencies: [nio, crypto, cryptoExtras, "StrictJSON", "TLS"], path: "Tests/TestKit",
             swiftSettings: house),
         tests("StrictJSONTests", ["StrictJSON"]),
+        tests("TLSTests", ["TLS", "TestKit", nio]),
         tests("WireTests", ["Wire", "TestKit", "StrictJSON", nio]),
         tests("IdentityTests", ["Identity", "StrictJSON"]),
         tests(
@@ -112,7 +115,7 @@ let package = Package(
             "SettingsTests",
             [
                 "Settings", "StrictJSON", "Gate", "Authentication", "Identity", "Policy", "Routing", "RateLimit",
-                "Upstream", "Audit", "Wire", "TestKit", crypto,
+                "TLS", "Upstream", "Audit", "Wire", "TestKit", crypto,
             ]),
         tests(
             "ControlTests",
@@ -121,7 +124,7 @@ let package = Package(
                 "TestKit", nio, nioPosix,
                 logging,
             ]),
-        tests("ConformanceTests", ["TestKit", "StrictJSON", nio, nioPosix, crypto]),
+        tests("ConformanceTests", ["TestKit", "StrictJSON", "TLS", nio, nioPosix, crypto]),
     ]
 )
 

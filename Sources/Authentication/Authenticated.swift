@@ -9,9 +9,12 @@ package struct Authenticated: Sendable, Equatable {
     /// The earliest expiry of everything presented. A token accepted by virtue of clock skew alone is already past it,
     /// and is proven again for each request until the skew is used up.
     package let expires: Int64
+    /// The client certificate without which this proves nothing (RFC 8705 §3); nil for a token that anybody may bear.
+    package let boundTo: SHA256Value?
 
-    package init(principal: Principal, expires: Int64) {
+    package init(principal: Principal, expires: Int64, boundTo: SHA256Value? = nil) {
         self.principal = principal
         self.expires = expires
+        self.boundTo = boundTo
     }
 }

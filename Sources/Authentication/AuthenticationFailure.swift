@@ -43,6 +43,7 @@ package enum InvalidToken: UInt8, Error, Sendable, CaseIterable {
     case format, tooLarge, algorithm, critical, type, unknownIssuer, audience, expired, notYetValid, unknownKey
     case signature, claims
     case unknownAPIToken, expiredAPIToken, badSecret
+    case binding, certificateNames, expiredCertificate
 
     /// One sentence for `error_description` (RFC 6750 §3): no quotes, no backslash.
     package var detail: StaticString {
@@ -62,6 +63,9 @@ package enum InvalidToken: UInt8, Error, Sendable, CaseIterable {
         case .unknownAPIToken: "The API token is unknown or was revoked."
         case .expiredAPIToken: "The API token has expired."
         case .badSecret: "The solution id or its secret is wrong."
+        case .binding: "The token is bound to a client certificate that this connection did not show."
+        case .certificateNames: "The client certificate has none of the names that are needed here."
+        case .expiredCertificate: "The client certificate has expired."
         }
     }
 
@@ -83,6 +87,9 @@ package enum InvalidToken: UInt8, Error, Sendable, CaseIterable {
         case .unknownAPIToken: "api-token-unknown"
         case .expiredAPIToken: "api-token-expired"
         case .badSecret: "secret-wrong"
+        case .binding: "token-binding"
+        case .certificateNames: "certificate-names"
+        case .expiredCertificate: "certificate-expired"
         }
     }
 }

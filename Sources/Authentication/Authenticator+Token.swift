@@ -17,13 +17,14 @@ extension Authenticator {
         }
         return Proof.Signature(
             form: checked.form, key: try key(of: checked, now: now), authenticator: self, issuer: checked.issuer,
-            named: named, expires: min(checked.expires, named?.expires ?? .max))
+            named: named, expires: min(checked.expires, named?.expires ?? .max), boundTo: checked.boundTo)
     }
 
     private struct CheckedToken {
         let form: TokenForm
         let issuer: Int
         let expires: Int64
+        let boundTo: SHA256Value?
     }
 
     private func check(_ token: ArraySlice<UInt8>, now: Int64) throws(InvalidToken) -> CheckedToken {
@@ -44,7 +45,7 @@ extension Authenticator {
         let expires = try TimeClaims(form.claims).check(issuer, now: now)
         try form.checkAudience(issuer)
         try form.checkProfile(issuer)
-        return CheckedToken(form: form, issuer: index, expires: expires)
+        return CheckedToken(form: form, issuer: index, expires: expires, boundTo: try form.confirmation())
     }
 
     private func key(of token: CheckedToken, now: Int64) throws(AuthenticationFailure) -> VerificationKey {
@@ -80,7 +81,7 @@ extension Authenticator {
         let tenant: String?
         let claimed: String?
         do throws(InvalidToken) {
-            subjects = try Self.subjects(claims, issuer)
+            subjects = try Self.subjects(claims, issuer.subjects, prefix: issuer.subjectPrefix)
             client = try Self.single(issuer.client, claims)
             tenant = try Self.single(issuer.tenant, claims)
             claimed = try Self.single(issuer.solution, claims)
@@ -89,19 +90,21 @@ extension Authenticator {
         }
         let solution = named.map { solutions[$0.index].id } ?? claimed
         if let claimed, let solution, !claimed.isByteIdentical(to: solution) { throw .contradictory }
-        // There is always a first subject: a token without any was refused above.
+        // There is always a first subject: a token without any was refused before.
         guard let first = subjects.first else { throw .invalid(.claims) }
         return Principal(
             subjects: subjects, solution: solution, tenant: tenant, client: client ?? solution ?? first,
             issuer: issuer.name, credential: .jwt)
     }
 
-    /// All subjects in the order of the templates, each once, with the issuer's prefix.
-    private static func subjects(_ claims: JSON, _ issuer: Issuer) throws(InvalidToken) -> [String] {
+    /// All subjects in the order of the templates, each once, with the prefix; without any, the claim `sub`.
+    static func subjects(
+        _ claims: JSON, _ templates: [ClaimTemplate], prefix: String
+    ) throws(InvalidToken) -> [String] {
         var subjects: [String] = []
-        for template in issuer.subjects {
+        for template in templates {
             for value in try resolve(template, claims) {
-                let subject = issuer.subjectPrefix + ":" + value
+                let subject = prefix + ":" + value
                 // Quadratic, but over no more than `maximumSubjects`, and most tokens have two or three.
                 if subjects.contains(where: { $0.isByteIdentical(to: subject) }) { continue }
                 guard subjects.count < maximumSubjects else { throw .claims }
@@ -112,13 +115,13 @@ extension Authenticator {
             guard let subject = claims.member("sub")?.string, !subject.isEmpty, isPrintable(subject) else {
                 throw .claims
             }
-            subjects.append(issuer.subjectPrefix + ":" + subject)
+            subjects.append(prefix + ":" + subject)
         }
         return subjects
     }
 
     /// One name, or none; several different ones are refused, because picking one would be guessing who calls.
-    private static func single(_ template: ClaimTemplate?, _ claims: JSON) throws(InvalidToken) -> String? {
+    static func single(_ template: ClaimTemplate?, _ claims: JSON) throws(InvalidToken) -> String? {
         guard let template else { return nil }
         let values = try resolve(template, claims)
         guard let first = values.first else { return nil }

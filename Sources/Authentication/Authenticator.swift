@@ -14,7 +14,7 @@ package final class Authenticator: Sendable {
     /// By the bytes of `iss`; a dictionary of strings would take canonically equivalent names for one.
     let issuerIndex: [[UInt8]: Int]
     private let solutionIndex: [[UInt8]: Int]
-    private let tokenIndex: [TokenDigest: TokenEntry]
+    private let tokenIndex: [SHA256Value: TokenEntry]
     let maximumTokenBytes: Int
     let maximumDepth: Int
     let algorithms: Set<Algorithm>
@@ -33,10 +33,10 @@ package final class Authenticator: Sendable {
             issuers.enumerated().map { (Array($1.issuer.utf8), $0) }, uniquingKeysWith: { first, _ in first })
         solutionIndex = Dictionary(
             solutions.enumerated().map { (Array($1.id.utf8), $0) }, uniquingKeysWith: { first, _ in first })
-        var tokens: [TokenDigest: TokenEntry] = [:]
+        var tokens: [SHA256Value: TokenEntry] = [:]
         for (index, solution) in solutions.enumerated() {
             for token in solution.apiTokens {
-                guard let digest = TokenDigest(token.sha256), tokens[digest] == nil else { continue }
+                guard let digest = SHA256Value(token.sha256), tokens[digest] == nil else { continue }
                 tokens[digest] = TokenEntry(solution: index, expires: token.expires)
             }
         }
@@ -108,7 +108,7 @@ package final class Authenticator: Sendable {
     private func solution(
         ofToken token: ArraySlice<UInt8>, now: Int64
     ) throws(AuthenticationFailure) -> NamedSolution {
-        guard let digest = TokenDigest(hashing: token), let entry = tokenIndex[digest] else {
+        guard let digest = SHA256Value(hashing: token), let entry = tokenIndex[digest] else {
             throw .invalid(.unknownAPIToken)
         }
         if let expires = entry.expires, now >= expires { throw .invalid(.expiredAPIToken) }

@@ -11,6 +11,7 @@ package struct Proof: Sendable {
         let issuer: Int
         let named: Authenticator.NamedSolution?
         let expires: Int64
+        let boundTo: SHA256Value?
     }
 
     struct Secret: Sendable {
@@ -57,7 +58,7 @@ package struct Proof: Sendable {
             do throws(AuthenticationFailure) {
                 let principal = try proof.authenticator.principal(
                     form.claims, issuer: proof.issuer, named: proof.named)
-                return .success(Authenticated(principal: principal, expires: proof.expires))
+                return .success(Authenticated(principal: principal, expires: proof.expires, boundTo: proof.boundTo))
             } catch {
                 return .failure(error)
             }

@@ -97,6 +97,18 @@ struct TokenForm {
         issuer.audiences.contains { $0.utf8.count == audience.utf8.count && $0.utf8.elementsEqual(audience.utf8) }
     }
 
+    /// The thumbprint in `cnf` (RFC 8705 §3.1), nil without one; other ways of confirmation are not ours to heed
+    /// (RFC 7800 §3.1).
+    func confirmation() throws(InvalidToken) -> SHA256Value? {
+        guard let confirmation = claims.member("cnf") else { return nil }
+        guard confirmation.object != nil else { throw .claims }
+        guard let thumbprint = confirmation.member("x5t#S256") else { return nil }
+        guard let text = thumbprint.string, let bytes = Base64.decodeURL(Array(text.utf8)[...]),
+            let value = SHA256Value(bytes)
+        else { throw .claims }
+        return value
+    }
+
     /// `sub` is a string when present; under RFC 9068 §2.2 it must be, as must `client_id` and `jti`.
     func checkProfile(_ issuer: Issuer) throws(InvalidToken) {
         if let subject = claims.member("sub"), subject.string == nil { throw .claims }

@@ -92,6 +92,13 @@ package struct GatewayReport: Sendable {
             .one(
                 "tollgate_verifications_total", "Credentials that went to a verifier thread: those not seen before.",
                 .counter, sum(\.verifications)),
+            MetricFamily(
+                "tollgate_tls_handshakes_total", help: "TLS handshakes with clients, by result.", kind: .counter,
+                samples: HandshakeResult.allCases.map { result in
+                    MetricSample(
+                        labels: [(name: "result", value: "\(result.label)")],
+                        .integer(sum { $0.handshakes[result.rawValue] }))
+                }),
             .one("tollgate_limited_clients", "Clients whose bucket is remembered.", .gauge, Int64(limitedClients)),
         ]
     }

@@ -1,4 +1,5 @@
 package import Audit
+import Authentication
 package import Identity
 package import Policy
 package import RateLimit
@@ -21,9 +22,11 @@ package final class Admission: Sendable {
     /// Unix seconds from which on nothing may be decided by this any more: the credential's expiry, or the first
     /// moment at which a policy may say something else about the caller.
     package let expires: Int64
+    /// The client certificate that a connection has to have shown (RFC 8705 §3).
+    let boundTo: SHA256Value?
 
     init(
-        principal: Principal, cell: Cell, views: [PolicyView], expires: Int64
+        principal: Principal, cell: Cell, views: [PolicyView], expires: Int64, boundTo: SHA256Value?
     ) {
         self.principal = principal
         self.cell = cell
@@ -32,6 +35,7 @@ package final class Admission: Sendable {
         self.preAuthenticated = IdentityFields.renderPreAuthenticated(principal)
         self.auditMembers = IdentityFragment.render(principal)
         self.expires = expires
+        self.boundTo = boundTo
     }
 }
 

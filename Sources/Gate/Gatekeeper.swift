@@ -53,6 +53,10 @@ package final class Gatekeeper {
         attempted: Attempt.Outcome? = nil
     ) -> Verdict {
         let span = bytes.readableBytesUInt8Span
+        // RFC 9110 §7.4: what is asked for as secure is not answered in the clear, unless one of our proxies asks.
+        if head.namesHTTPS, !peer.isSecure, !snapshot.forwarding.trusts(peer.address) {
+            return .refused(Refused(.misdirected))
+        }
         switch head.method {
         case .connect, .trace:
             return .refused(Refused(.methodNotAllowed(allow: Self.usualMethods)))
@@ -132,19 +136,19 @@ package final class Gatekeeper {
         let apiToken = span.extracting(head.valueRange(head.apiToken).range)
         let allowed = matched.route.accepts
         let unix = now.unix
-        if authorization.isEmpty, apiToken.isEmpty {
-            return .refused(Refused(.unauthenticated(.missing), routeIndex: matched.index))
+        if authorization.isEmpty && apiToken.isEmpty || allowed == .certificate {
+            return identify(&peer, matched, now: now)
         }
         if let known = cache.lookup(
             authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: unix)
         {
-            return .known(known)
+            return bound(known, peer, matched)
         }
         if let hit = shared.admissions.lookup(
             authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: unix)
         {
             cache.insert(hit.key, value: hit.value, expires: hit.expires, generation: generation, now: unix)
-            return .known(hit.value)
+            return bound(hit.value, peer, matched)
         }
         let presented = PresentedCredentials(
             authorization: head.authorization.map { _ in span.copy(head.valueRange(head.authorization)) },
@@ -177,11 +181,41 @@ package final class Gatekeeper {
             cache.insert(key, value: admission, expires: admission.expires, generation: generation, now: unix)
             shared.admissions.insert(
                 key, value: admission, expires: admission.expires, generation: generation, now: unix)
-            return .known(admission)
+            return bound(admission, peer, matched)
+        case .failed(.missing) where allowed.contains(.certificate):
+            return identify(&peer, matched, now: now)
         case .failed(let failure):
             return .refused(Refused(.unauthenticated(failure), routeIndex: matched.index))
         case .throttled(let failures):
             return .refused(Refused(.guessing(failures), routeIndex: matched.index, limit: failures))
+        }
+    }
+
+    /// A token that is bound to a certificate proves nothing on a connection that did not show it, whoever proved it
+    /// before (RFC 8705 §3).
+    private func bound(_ admission: Admission, _ peer: Peer, _ matched: MatchedRoute) -> Identification {
+        guard let wanted = admission.boundTo, peer.certificate?.thumbprint != wanted else { return .known(admission) }
+        return .refused(Refused(.unauthenticated(.invalid(.binding)), routeIndex: matched.index))
+    }
+
+    /// Whom the certificate of the connection names: found once for a connection and generation.
+    private func identify(_ peer: inout Peer, _ matched: MatchedRoute, now: Now) -> Identification {
+        guard matched.route.accepts.contains(.certificate), let certificate = peer.certificate else {
+            return .refused(Refused(.unauthenticated(.missing), routeIndex: matched.index))
+        }
+        if let known = peer.admission, known.generation == generation, now.unix < known.value.expires {
+            return .known(known.value)
+        }
+        guard let rules = snapshot.certificates[peer.listener] else {
+            return .refused(Refused(.unauthenticated(.missing), routeIndex: matched.index))
+        }
+        switch rules.identify(certificate, now: now.unix) {
+        case .success(let authenticated):
+            let admission = makeAdmission(authenticated, now: now)
+            peer.admission = (admission, generation)
+            return .known(admission)
+        case .failure(let failure):
+            return .refused(Refused(.unauthenticated(failure), routeIndex: matched.index))
         }
     }
 
@@ -192,7 +226,7 @@ package final class Gatekeeper {
             principal: principal,
             cell: clientCell(principal, now: now),
             views: views,
-            expires: views.reduce(authenticated.expires) { min($0, $1.validUntil) })
+            expires: views.reduce(authenticated.expires) { min($0, $1.validUntil) }, boundTo: authenticated.boundTo)
     }
 
     // MARK: How often

@@ -47,12 +47,36 @@ package final class RouteMetrics: Sendable {
     }
 }
 
+/// How the TLS handshake of a client ended.
+package enum HandshakeResult: Int, Sendable, CaseIterable {
+    /// A session was made, with all that takes.
+    case full
+    /// An earlier session was gone on with.
+    case resumed
+    /// The peers did not come to terms, or the client left.
+    case failed
+    /// It was not complete in time.
+    case timedOut
+
+    /// The label of the metric.
+    package var label: StaticString {
+        switch self {
+        case .full: "full"
+        case .resumed: "resumed"
+        case .failed: "failed"
+        case .timedOut: "timed-out"
+        }
+    }
+}
+
 /// The counters of one event loop, by route name so that they outlive a reload.
 package final class LoopMetrics: Sendable {
     package let connections = Counter()
     package let closedConnections = Counter()
     package let verifications = Counter()
     package let auditRefusals = Counter()
+    /// Indexed by `HandshakeResult.rawValue`.
+    package let handshakes = HandshakeResult.allCases.map { _ in Counter() }
     /// The loop takes this lock when it adopts a snapshot, the admin listener when it is scraped; no request does.
     private let routes = Mutex<[String: RouteMetrics]>([:])
 

@@ -1,3 +1,4 @@
+package import Authentication
 import Glibc
 import RateLimit
 
@@ -75,15 +76,28 @@ package struct AddressBlock: Sendable, Equatable {
     }
 }
 
-/// What one connection remembers of its peer: the address, and the buckets that go by it, looked up once.
+/// What one connection remembers of its peer: what it showed when it came, and what goes by that, looked up once.
 package struct Peer {
     package let address: PeerAddress
+    /// Whether the connection is encrypted.
+    package let isSecure: Bool
+    /// The verified certificate it has shown.
+    package let certificate: ClientCertificate?
+    /// The name of the listener it came to, by which the snapshot knows whom certificates name.
+    let listener: String
+    /// What the certificate came to, and under which generation.
+    var admission: (value: Admission, generation: UInt64)?
     /// The bucket of requests without a credential.
     var cell: Cell?
     /// The bucket of failed authentications.
     var failures: Cell?
 
-    package init(address: PeerAddress) {
+    package init(
+        address: PeerAddress, isSecure: Bool = false, listener: String = "", certificate: ClientCertificate? = nil
+    ) {
         self.address = address
+        self.isSecure = isSecure
+        self.listener = listener
+        self.certificate = certificate
     }
 }

@@ -12,6 +12,8 @@ package enum Refusal: Sendable {
     case malformedBody(MalformedBody)
     /// The path cannot be normalised without ambiguity.
     case path(PathDefect)
+    /// The target is an https URI, and the connection is not encrypted.
+    case misdirected
     /// No route matches.
     case unrouted
     /// Routes match the path, none the method; `allow` is the value of the Allow field.
@@ -81,6 +83,10 @@ extension Refusal {
         case .malformedBody(let reason): Self.answer(to: reason)
         case .path(let defect):
             RefusalAnswer(status: 400, outcome: .malformed, reason: "path", detail: defect.detail)
+        case .misdirected:
+            RefusalAnswer(
+                status: 421, outcome: .malformed, reason: "not-encrypted",
+                detail: "The target is an https URI, and this connection is not encrypted.")
         case .unrouted:
             RefusalAnswer(status: 404, outcome: .unrouted, reason: "no-route", detail: "No route serves this path.")
         case .methodNotAllowed(let allow):
@@ -193,6 +199,7 @@ extension Refusal {
             switch failure {
             case .refused: (502, "upstream-refused", "The upstream refused the connection.", nil)
             case .connectTimeout: (504, "upstream-connect-timeout", "The upstream took no connection in time.", nil)
+            case .handshakeFailed: (502, "upstream-tls", "No TLS session with the upstream could be made.", nil)
             case .noHealthyEndpoint(let seconds):
                 (503, "no-healthy-endpoint", "No upstream server is reachable at present.", seconds)
             case .overloaded: (503, "upstream-queue-full", "Too many requests wait for the upstream.", 1)
@@ -219,6 +226,7 @@ extension RefusalAnswer {
         case 413: "Content Too Large"
         case 414: "URI Too Long"
         case 417: "Expectation Failed"
+        case 421: "Misdirected Request"
         case 429: "Too Many Requests"
         case 431: "Request Header Fields Too Large"
         case 501: "Not Implemented"

@@ -18,10 +18,12 @@ package final class Snapshot: Sendable {
     package let limits: LimitRules
     package let forwarding: ForwardingRules
     package let connection: ConnectionRules
+    /// Whom client certificates name, by listener; none where they name nobody.
+    let certificates: [String: CertificateRules]
 
     package init(
         routes: [Route], table: RouteTable, authenticator: Authenticator, engines: [PolicyEngine], limits: LimitRules,
-        forwarding: ForwardingRules, connection: ConnectionRules
+        forwarding: ForwardingRules, connection: ConnectionRules, certificates: [String: CertificateRules] = [:]
     ) {
         self.routes = routes
         self.table = table
@@ -31,6 +33,7 @@ package final class Snapshot: Sendable {
         self.limits = limits
         self.forwarding = forwarding
         self.connection = connection
+        self.certificates = certificates
     }
 
     /// The label of a policy entry, for audit records and explanations.
@@ -79,7 +82,7 @@ package final class Route: Sendable {
         // Credentials that a route looks at are used up here; others are the upstream's business.
         var consumed: FieldSet = []
         if !forwardsCredentials {
-            if !accepts.isEmpty { consumed.formUnion(FieldSet(.authorization)) }
+            if !accepts.isDisjoint(with: .all) { consumed.formUnion(FieldSet(.authorization)) }
             if accepts.contains(.apiToken) { consumed.formUnion(FieldSet(.apiToken)) }
         }
         self.consumedFields = consumed

@@ -19,6 +19,28 @@ package struct ClaimTemplate: Sendable {
     /// The template as it was written.
     package let text: String
 
+    /// What a template's placeholders look into.
+    package enum Source: Sendable, Equatable {
+        /// The claims of a token: `jwt:sub`.
+        case token
+        /// The names in a client certificate: `cert:subject.CN`.
+        case certificate
+
+        var prefix: StaticString {
+            switch self {
+            case .token: "jwt:"
+            case .certificate: "cert:"
+            }
+        }
+
+        var example: StaticString {
+            switch self {
+            case .token: "{{ jwt:sub }}"
+            case .certificate: "{{ cert:subject.CN }}"
+            }
+        }
+    }
+
     enum Segment: Sendable {
         case literal(String)
         case placeholder(ClaimPath, [ClaimFunction])
@@ -27,8 +49,8 @@ package struct ClaimTemplate: Sendable {
     let segments: [Segment]
 
     /// Compiles a template. Linear in its length; the error says where it is wrong and what would be right.
-    package init(_ text: String) throws(TemplateError) {
-        var compiler = TemplateCompiler(text)
+    package init(_ text: String, source: Source = .token) throws(TemplateError) {
+        var compiler = TemplateCompiler(text, source: source)
         self.text = text
         self.segments = try compiler.template()
     }

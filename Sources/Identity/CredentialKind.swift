@@ -8,14 +8,17 @@ package enum CredentialKind: UInt8, Sendable, CaseIterable {
     case apiToken
     /// `solution-id:secret` (RFC 7617).
     case basic
+    /// A client certificate of the connection (RFC 8446 §4.4.2).
+    case certificate
 
-    /// The name used in audit records: `none`, `jwt`, `api-token` or `basic`.
+    /// The name used in audit records: `none`, `jwt`, `api-token`, `basic` or `certificate`.
     package var label: StaticString {
         switch self {
         case .none: "none"
         case .jwt: "jwt"
         case .apiToken: "api-token"
         case .basic: "basic"
+        case .certificate: "certificate"
         }
     }
 }
@@ -41,6 +44,8 @@ package struct CredentialSet: OptionSet, Sendable, Hashable {
     package static let apiToken = CredentialSet(rawValue: 2)
     /// A solution's id and secret.
     package static let basic = CredentialSet(rawValue: 4)
-    /// Every kind there is.
+    /// Client certificates that name somebody.
+    package static let certificate = CredentialSet(rawValue: 8)
+    /// Every kind that stands in a field of the request.
     package static let all: CredentialSet = [.jwt, .apiToken, .basic]
 }

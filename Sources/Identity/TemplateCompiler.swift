@@ -1,10 +1,12 @@
 /// Reads the notation of `ClaimTemplate`: one pass over the bytes, no recursion.
 struct TemplateCompiler {
     private let bytes: [UInt8]
+    private let source: ClaimTemplate.Source
     private var position = 0
 
-    init(_ text: String) {
+    init(_ text: String, source: ClaimTemplate.Source) {
         bytes = Array(text.utf8)
+        self.source = source
     }
 
     /// template = *( text / "{{" placeholder "}}" )
@@ -48,18 +50,18 @@ struct TemplateCompiler {
         }
     }
 
-    /// claim = "jwt:" path; the path ends at one of the given bytes or at }}, less the spaces before it.
+    /// claim = ( "jwt:" / "cert:" ) path, as the source has it; the path ends at one of the given bytes or at }}, less the spaces before it.
     private mutating func claim(endingAt ends: [UInt8], opening: Int) throws(TemplateError) -> ClaimPath {
         let start = position
         while position < bytes.count, !stands("}}"), !ends.contains(bytes[position]) { position += 1 }
         guard position < bytes.count else { throw fail(.unclosedPlaceholder, at: opening) }
         var end = position
         while end > start, isSpace(bytes[end - 1]) { end -= 1 }
-        guard bytes[start..<end].starts(with: "jwt:".utf8) else {
-            throw fail(.unknownSource(text(start, end)), at: start)
+        guard bytes[start..<end].starts(with: "\(source.prefix)".utf8) else {
+            throw fail(.unknownSource(text(start, end), source), at: start)
         }
-        let pathStart = start + 4
-        guard let path = ClaimPath(Array(bytes[pathStart..<end])) else { throw fail(.badPath, at: pathStart) }
+        let pathStart = start + source.prefix.utf8CodeUnitCount
+        guard let path = ClaimPath(Array(bytes[pathStart..<end])) else { throw fail(.badPath(source), at: pathStart) }
         return path
     }
 
@@ -123,7 +125,7 @@ struct TemplateCompiler {
         guard start < bytes.count else { throw fail(.unclosedPlaceholder, at: opening) }
         let quote = bytes[start]
         guard quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") else {
-            guard stands("jwt:") else { throw fail(.expected("a text in quotes"), at: start) }
+            guard stands(source.prefix) else { throw fail(.expected("a text in quotes"), at: start) }
             let ends = [UInt8(ascii: ","), UInt8(ascii: ")")]
             return Argument(offset: start, value: .claim(try claim(endingAt: ends, opening: opening)))
         }

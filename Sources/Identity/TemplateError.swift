@@ -10,8 +10,8 @@ package struct TemplateError: Error, Sendable, Equatable, CustomStringConvertibl
         case empty
         case unclosedPlaceholder
         case strayClosing
-        case unknownSource(String)
-        case badPath
+        case unknownSource(String, ClaimTemplate.Source)
+        case badPath(ClaimTemplate.Source)
         case expectedFunction
         case unknownFunction(String, nearest: String)
         case expected(String)
@@ -31,10 +31,10 @@ package struct TemplateError: Error, Sendable, Equatable, CustomStringConvertibl
         case .empty: "the template is empty; write a placeholder such as {{ jwt:sub }} or a constant"
         case .unclosedPlaceholder: "the placeholder that begins here is not closed; end it with }}"
         case .strayClosing: "}} closes nothing; remove it or open a placeholder with {{ before it"
-        case .unknownSource(let name):
-            "'\(name)' names no claim; a placeholder begins with jwt:, as in {{ jwt:sub }}"
-        case .badPath:
-            "a claim is wanted after jwt:, without a leading slash and with at most \(ClaimPath.maximumSlashes) slashes"
+        case .unknownSource(let name, let source):
+            "'\(name)' names no claim; a placeholder begins with \(source.prefix), as in \(source.example)"
+        case .badPath(let source):
+            "a claim is wanted after \(source.prefix), without a leading slash and with at most \(ClaimPath.maximumSlashes) slashes"
         case .expectedFunction: "a function such as fn:lower() is wanted after |"
         case .unknownFunction(let name, let nearest): "there is no function fn:\(name); did you mean fn:\(nearest)?"
         case .expected(let what): "\(what) is wanted here"

@@ -2,6 +2,7 @@ import Audit
 import Authentication
 import Gate
 import Identity
+import Logging
 import NIOCore
 import Reactor
 import Upstream
@@ -33,13 +34,13 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     var deadline = Int64.max
     var wheelTick = Int64.max
 
-    init(worker: Worker, peer address: PeerAddress) {
+    init(worker: Worker, peer: Peer) {
         self.worker = worker
         self.machine = ExchangeMachine(limits: worker.rules.head)
         self.exchange = Exchange(decision: worker.ids.next())
-        self.peer = Peer(address: address)
-        self.peerText = AuditText(utf8: address.text)
-        self.clientFacts = UpstreamHead.ClientFacts(peer: address)
+        self.peer = peer
+        self.peerText = AuditText(utf8: peer.address.text)
+        self.clientFacts = UpstreamHead.ClientFacts(peer: peer.address, isSecure: peer.isSecure)
     }
 
     // MARK: Events of the stream
@@ -47,6 +48,11 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     /// Takes an accepted descriptor over.
     func open(_ descriptor: Int32) {
         guard let stream = Stream(worker.reactor, descriptor: descriptor, handler: self) else { return }
+        open(stream)
+    }
+
+    /// Takes a stream over whose handler this is.
+    func open(_ stream: any ByteStream) {
         self.stream = stream
         worker.opened(self)
         setDeadline(worker.now().monotonic)
@@ -194,6 +200,9 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     func upstreamFailed(_ failure: UpstreamFailure) {
         guard isWaitingForUpstream else { return }
         isWaitingForUpstream = false
+        if case .handshakeFailed(let reason) = failure {
+            worker.shared.logger.debug("No TLS session with an upstream.", metadata: ["reason": "\(reason)"])
+        }
         let now = worker.now()
         refuse(Refused(.upstream(failure), limit: exchange.limit), now)
         settle(now.monotonic)

@@ -6,6 +6,7 @@ import NIOPosix
 package import RateLimit
 import Reactor
 import Synchronization
+package import TLS
 import Upstream
 
 /// Where clients connect.
@@ -67,9 +68,9 @@ package final class GatewayServer: Sendable {
     private let listening = Mutex<[ReactorBound<Acceptor>]>([])
     private let draining = Atomic<Bool>(false)
 
-    /// `audit` gives each worker its ring; `nil` writes no records.
+    /// `audit` gives each worker its ring; `nil` writes no records. `tickets` are those of the publication's listeners.
     package init(
-        _ publication: Publication, options: Options, audit: AuditWriter?, logger: Logger
+        _ publication: Publication, options: Options, audit: AuditWriter?, tickets: TLSTicketKeys? = nil, logger: Logger
     ) throws {
         var random = SystemRandomNumberGenerator()
         let hashKey = CredentialHashKey(random: &random)
@@ -82,7 +83,7 @@ package final class GatewayServer: Sendable {
                 limiter: limiter, admissions: SharedCredentialCache(key: hashKey), hashKey: hashKey),
             verifiers: verifiers,
             hashers: NIOThreadPool(numberOfThreads: (options.verifierThreads + 1) / 2), logger: logger,
-            resolver: NameResolver { body in verifiers.submit { _ in body() } })
+            resolver: NameResolver { body in verifiers.submit { _ in body() } }, tickets: tickets)
         self.options = options
         self.audit = audit
         self.metrics = (0..<options.workers).map { _ in LoopMetrics() }
@@ -123,11 +124,12 @@ package final class GatewayServer: Sendable {
         guard let address = StreamAddress(resolving: listener.host, port: port) else {
             throw .cannotListen(listener, reason: "the host has no address")
         }
+        let name = listener.name
         let result = await reactor.submit { reactor -> Result<(ReactorBound<Acceptor>, Int), ReactorError> in
             Result { () throws(ReactorError) in
                 let acceptor = try Acceptor(reactor, address: address) { descriptor, peer in
                     guard let worker = worker.value(on: reactor) else { return }
-                    worker.accepted(descriptor, from: peer)
+                    worker.accepted(descriptor, from: peer, at: name)
                 }
                 return (ReactorBound(acceptor, on: reactor), acceptor.port)
             }

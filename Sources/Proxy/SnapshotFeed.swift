@@ -1,15 +1,30 @@
 package import Gate
 import Synchronization
+package import TLS
 package import Upstream
+
+/// The TLS of one listener, nil for none, as new connections find it.
+package struct ListenerTLS: Sendable {
+    package let name: String
+    package let context: TLSServerContext?
+
+    package init(name: String, context: TLSServerContext?) {
+        self.name = name
+        self.context = context
+    }
+}
 
 /// One configuration as the data plane takes it: the gate's snapshot and the upstreams its routes name.
 package struct Publication: Sendable {
     package let snapshot: Snapshot
     package let upstreams: [UpstreamSettings]
+    /// Those that are not named stay as they were.
+    package let listeners: [ListenerTLS]
 
-    package init(snapshot: Snapshot, upstreams: [UpstreamSettings]) {
+    package init(snapshot: Snapshot, upstreams: [UpstreamSettings], listeners: [ListenerTLS] = []) {
         self.snapshot = snapshot
         self.upstreams = upstreams
+        self.listeners = listeners
     }
 }
 

@@ -25,15 +25,19 @@ struct UpstreamHead {
         let forwarded: [UInt8]
         /// `forwarded: for=192.0.2.1;proto=http`, without a line end.
         let element: [UInt8]
+        /// `x-forwarded-proto: http` with its line end.
+        let scheme: [UInt8]
 
-        init(peer: PeerAddress) {
+        init(peer: PeerAddress, isSecure: Bool = false) {
+            let proto = Array((isSecure ? "https" : "http").utf8)
+            scheme = Array("x-forwarded-proto: ".utf8) + proto + Array("\r\n".utf8)
             hop = Array(", ".utf8) + peer.text + Array("\r\n".utf8)
             forwarded =
                 Array("x-forwarded-for: ".utf8) + peer.text
-                + Array("\r\nx-forwarded-proto: http\r\n".utf8)
+                + Array("\r\n".utf8) + scheme
             let isV6 = peer.text.contains(UInt8(ascii: ":"))
             let node = isV6 ? Array("\"[".utf8) + peer.text + Array("]\"".utf8) : peer.text
-            element = Array("forwarded: for=".utf8) + node + Array(";proto=http".utf8)
+            element = Array("forwarded: for=".utf8) + node + Array(";proto=".utf8) + proto
         }
     }
 
@@ -119,7 +123,7 @@ struct UpstreamHead {
                 out.append(raw.extracting(field.value.range))
             }
             out.append(client.hop)
-            out.append("x-forwarded-proto: http\r\n")
+            out.append(client.scheme)
         } else {
             out.append(client.forwarded)
         }

@@ -7,6 +7,7 @@ import Logging
 import NIOPosix
 import RateLimit
 import Reactor
+import TLS
 import Upstream
 import Wire
 
@@ -43,6 +44,7 @@ final class Worker {
         let hashers: NIOThreadPool
         let logger: Logger
         let resolver: NameResolver
+        let tickets: TLSTicketKeys?
     }
 
     /// Signatures of one loop that may wait for a thread.
@@ -67,6 +69,9 @@ final class Worker {
     private var pools: [String: Pool] = [:]
     private var wheel: DeadlineWheel
     private var connections: [ObjectIdentifier: ClientHandler] = [:]
+    private var handshakes: [ObjectIdentifier: ClientHandshake] = [:]
+    /// The TLS of each listener by its name.
+    private var doors: [String: TLSServerContext] = [:]
     private var proofs = 0
     private var hashes = 0
     private var spanID: UInt64
@@ -121,6 +126,7 @@ final class Worker {
         rules = publication.snapshot.connection
         limitLines = LimitLines(publication.snapshot.limits)
         entries.removeAll()
+        for listener in publication.listeners { doors[listener.name] = listener.context }
         var adopted: [String: Pool] = [:]
         for settings in publication.upstreams {
             // The same settings mean the same servers: their connections stay.
@@ -164,24 +170,40 @@ final class Worker {
     private func sweep(_ now: Int64) {
         guard sweepsLimiter, now - lastSweep >= 30_000_000_000 else { return }
         lastSweep = now
+        shared.tickets?.rotate(now: now)
         let limiter = shared.gate.limiter
         shared.verifiers.submit { _ in _ = limiter.sweep(now: now) }
     }
 
-    func noteDeadline(_ handler: ClientHandler) {
+    func noteDeadline(_ handler: any Deadlined) {
         wheel.note(handler)
     }
 
     // MARK: Connections
 
-    /// Takes a connected descriptor over, or closes it when there are enough.
-    func accepted(_ descriptor: Int32, from peer: StreamAddress) {
+    /// Takes a connected descriptor over, or closes it when there are enough. A handshake goes by the newest settings.
+    func accepted(_ descriptor: Int32, from peer: StreamAddress, at listener: String) {
         guard takesConnections else {
             close(descriptor)
             return
         }
         let address = PeerAddress(text: Array(peer.host.utf8)) ?? .unknown
-        ClientHandler(worker: self, peer: address).open(descriptor)
+        adoptLatest()
+        if let context = doors[listener] {
+            ClientHandshake(worker: self, address: address, listener: listener).begin(descriptor, context)
+        } else {
+            ClientHandler(worker: self, peer: Peer(address: address, listener: listener)).open(descriptor)
+        }
+    }
+
+    func began(_ handshake: ClientHandshake) {
+        handshakes[ObjectIdentifier(handshake)] = handshake
+        wheel.note(handshake)
+    }
+
+    func ended(_ handshake: ClientHandshake, _ result: HandshakeResult) {
+        handshakes[ObjectIdentifier(handshake)] = nil
+        metrics.handshakes[result.rawValue].add()
     }
 
     func opened(_ handler: ClientHandler) {
@@ -196,12 +218,15 @@ final class Worker {
     }
 
     /// Whether another connection may be taken: an even share of the bound for each loop.
-    private var takesConnections: Bool { !isDraining && connections.count < rules.maximumConnections }
+    private var takesConnections: Bool {
+        !isDraining && connections.count + handshakes.count < rules.maximumConnections
+    }
 
     /// Ends idle connections now and the others after their present request; calls back when none is left.
     func drain(_ whenDone: @escaping @Sendable () -> Void) {
         isDraining = true
         whenEmpty.append(whenDone)
+        for handshake in handshakes.values { handshake.close() }
         for handler in connections.values { handler.drain() }
         if connections.isEmpty { tellEmpty() }
     }
@@ -216,6 +241,7 @@ final class Worker {
     func stop() {
         isStopped = true
         isDraining = true
+        for handshake in handshakes.values { handshake.close() }
         for handler in connections.values { handler.abandon() }
         for pool in pools.values { pool.close() }
         pools = [:]

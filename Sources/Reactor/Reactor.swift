@@ -1,5 +1,5 @@
 import CLinux
-import NIOCore
+package import NIOCore
 
 /// One thread with one epoll instance: the event loop that owns connections, their handlers and everything they touch.
 ///
@@ -10,7 +10,7 @@ package final class Reactor {
     /// Events taken from the kernel at a time.
     private static let batch = 128
     /// Bytes one read can take; the buffer is shared by all connections of the loop.
-    static let readSize = 65536
+    package static let readSize = 65536
 
     /// For other threads.
     package let handle: ReactorHandle
@@ -21,6 +21,10 @@ package final class Reactor {
 
     let poll: Int32
     var scratch = ByteBufferAllocator().buffer(capacity: Reactor.readSize)
+    /// For a layer that changes bytes on their way between a socket and its handler: one buffer for either direction,
+    /// used by all connections of the loop one after another. Empty until somebody uses it.
+    package var plaintext = ByteBuffer()
+    package var ciphertext = ByteBuffer()
     private var slots: [Slot] = []
     private var freeSlots: [Int] = []
     private var timers: [Timer] = []
@@ -81,7 +85,7 @@ package final class Reactor {
     }
 
     /// Runs the closure after the present event, when nobody is in the middle of anything.
-    func afterEvent(_ body: @escaping () -> Void) {
+    package func afterEvent(_ body: @escaping () -> Void) {
         deferred.append(body)
     }
 

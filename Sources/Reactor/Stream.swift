@@ -83,6 +83,11 @@ package final class Stream: ByteStream, EventSource {
         self.slot = slot
     }
 
+    /// Closes a descriptor that nobody could take over.
+    package static func discard(_ descriptor: Int32) {
+        Glibc.close(descriptor)
+    }
+
     /// Whether the stream has not been closed.
     package var isOpen: Bool { descriptor >= 0 }
 

@@ -7,6 +7,8 @@ package enum Settings {
         package let settings: GatewaySettings
         /// What somebody should look at.
         package let warnings: [Problem]
+        /// The files that hold certificates and their keys.
+        package let certificateFiles: [String]
     }
 
     /// Reads a configuration from its bytes, or throws everything that is wrong with it at once.
@@ -28,7 +30,7 @@ package enum Settings {
         let problems = sorted(reading.problems, first: file)
         guard var settings, !reading.hasErrors else { throw SettingsError(problems: problems) }
         settings.file = file
-        return Loaded(settings: settings, warnings: problems)
+        return Loaded(settings: settings, warnings: problems, certificateFiles: reading.certificateFiles)
     }
 
     /// Reads the file of a configuration; see `read(_:file:surroundings:)`.

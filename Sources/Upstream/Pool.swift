@@ -96,8 +96,11 @@ package final class Pool {
     }
 
     private func connect(_ endpoint: Int, to address: StreamAddress) {
+        let deadline = reactor.now + settings.connectTimeout
         _ = Connector(reactor, to: address, timeout: settings.connectTimeout) { [self] outcome in
             switch outcome {
+            case .connected(let descriptor) where settings.endpoints[endpoint].isSecure:
+                secure(endpoint, descriptor, deadline: deadline)
             case .connected(let descriptor):
                 let connection = UpstreamConnection(endpoint: endpoint, pool: self)
                 guard connection.open(descriptor, on: reactor) else { return failed(endpoint, .refused) }
@@ -107,6 +110,14 @@ package final class Pool {
             case .timedOut:
                 failed(endpoint, .connectTimeout)
             }
+        }
+    }
+
+    private func secure(_ endpoint: Int, _ descriptor: Int32, deadline: Int64) {
+        let connection = UpstreamConnection(endpoint: endpoint, pool: self)
+        UpstreamHandshake.begin(connection, descriptor, settings, on: reactor, deadline: deadline) { [self] failure in
+            if let failure { return failed(endpoint, failure) }
+            perform(machine.connected(connection, endpoint: endpoint, now: reactor.now))
         }
     }
 

@@ -44,6 +44,11 @@ package final class UpstreamConnection: StreamHandler {
         return stream != nil
     }
 
+    /// Takes over a stream whose handler this is.
+    func open(_ stream: any ByteStream) {
+        self.stream = stream
+    }
+
     /// Gives the connection to a request.
     func attach(_ consumer: any UpstreamConsumer) {
         self.consumer = consumer

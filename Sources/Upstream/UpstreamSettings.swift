@@ -1,3 +1,5 @@
+package import TLS
+
 /// One server behind the gateway, as an address to connect to.
 package struct Endpoint: Sendable, Hashable {
     /// A host name or an IP literal without brackets.
@@ -6,10 +8,13 @@ package struct Endpoint: Sendable, Hashable {
     package let port: Int
     /// `host:port` as it stands in a Host field and in the audit log (RFC 9110 §7.2); IPv6 in brackets.
     package let authority: [UInt8]
+    /// Whether it is spoken to in TLS.
+    package let isSecure: Bool
 
-    package init(host: String, port: Int) {
+    package init(host: String, port: Int, isSecure: Bool = false) {
         self.host = host
         self.port = port
+        self.isSecure = isSecure
         let bracketed = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
         self.authority = Array("\(bracketed):\(port)".utf8)
     }
@@ -27,6 +32,8 @@ package struct UpstreamSettings: Sendable, Hashable {
 
     package var name: String
     package var endpoints: [Endpoint]
+    /// For the endpoints that are secure.
+    package var tls: TLSClientContext?
     package var hostField: HostField
     /// Nanoseconds: one connection attempt may take this long, and a refused connection is tried again within it,
     /// so that a restart of the server behind costs its clients a wait and not an error.

@@ -31,6 +31,7 @@ extension RequestHead {
             start = lower + 7
         } else if bytes.equalsIgnoringCase(ByteRange(lower, min(lower + 8, upper)), "https://") {
             start = lower + 8
+            namesHTTPS = true
         } else {
             return false
         }

@@ -52,6 +52,8 @@ package struct RequestHead: Sendable {
     package var target = ByteRange.empty
     /// The form of the target.
     package var form = TargetForm.origin
+    /// Whether the target is an absolute-form with the scheme `https`.
+    package var namesHTTPS = false
     /// The path of the target; begins with `/` unless empty. Empty in absolute-form means `/`.
     package var path = ByteRange.empty
     /// The query without its `?`; nil when there is no `?`.

@@ -6,6 +6,8 @@ package enum UpstreamFailure: Error, Sendable, Equatable {
     case refused
     /// No attempt was answered within the connect timeout.
     case connectTimeout
+    /// The server was reached, and no TLS session could be made with it; the reason is for a log.
+    case handshakeFailed(String)
     /// Every endpoint has been failing for longer than the connect timeout; worth another try after `retryAfter` seconds.
     case noHealthyEndpoint(retryAfter: Int)
     /// The queue for connections is full.
@@ -26,6 +28,7 @@ package enum UpstreamFailure: Error, Sendable, Equatable {
         switch self {
         case .refused: "upstream-refused"
         case .connectTimeout: "upstream-connect-timeout"
+        case .handshakeFailed: "upstream-tls"
         case .noHealthyEndpoint: "no-healthy-endpoint"
         case .overloaded: "upstream-queue-full"
         case .closedEarly: "upstream-closed"

@@ -3,6 +3,7 @@ import Control
 import Proxy
 import Settings
 import Synchronization
+import TLS
 
 /// A configuration that was read and checked as a whole and can be put in force.
 struct Plan: Sendable {
@@ -30,37 +31,45 @@ struct Plan: Sendable {
     let keyRequests: [(issuer: String, request: KeyRequest)]
     /// Every file that was read, as it was.
     private let files: [String: Surroundings.File]
+    /// Those of them that hold certificates and keys of TLS.
+    let certificateFiles: [String]
 
     /// Reads a configuration with everything it refers to.
     static func load(_ file: String) throws(Failure) -> Plan {
         try load(file, surroundings: .process)
     }
 
-    /// The same configuration with the tokens file as it is now. All other files count as they were, so that a new
+    /// The same configuration with these of its files as they are now. All others count as they were, so that a new
     /// token never brings half-finished edits of something else into force.
-    func withPresentTokens(_ file: String) throws(Failure) -> Plan {
+    func rereading(_ paths: [String], of file: String) throws(Failure) -> Plan {
         let process = Surroundings.process
         return try Self.load(
             file,
             surroundings: Surroundings(
                 environment: process.environment,
-                readFile: { [files, tokens = settings.tokens.file] path in
-                    if path.utf8.elementsEqual(tokens.utf8) { return process.readFile(path) }
+                readFile: { [files] path in
+                    if paths.contains(where: { $0.utf8.elementsEqual(path.utf8) }) { return process.readFile(path) }
                     return files[path] ?? process.readFile(path)
-                }))
+                }, now: process.now))
     }
 
     /// What the data plane takes.
     ///
-    /// - Parameter keys: gives the source for an issuer whose keys are fetched.
-    func publication(keys: (KeyRequest) -> KeySource) throws(Failure) -> Publication {
+    /// - Parameters:
+    ///   - tickets: those of the process; nil for a publication that nobody will connect to.
+    ///   - keys: gives the source for an issuer whose keys are fetched.
+    func publication(
+        tickets: TLSTicketKeys? = nil, keys: (KeyRequest) -> KeySource
+    ) throws(Failure) -> Publication {
         let sources = keyRequests.map { (issuer: $0.issuer, source: keys($0.request)) }
         let builder = SnapshotBuilder { issuer in
             let known = sources.first { $0.issuer.utf8.elementsEqual(issuer.name.utf8) }
             return known?.source ?? KeySource(initial: nil)
         }
+        let listeners = try tickets.map { tickets throws(Failure) in try self.listeners(tickets) } ?? []
         do throws(SettingsError) {
-            return Publication(snapshot: try builder.build(settings), upstreams: settings.upstreams)
+            return Publication(
+                snapshot: try builder.build(settings), upstreams: settings.upstreams, listeners: listeners)
         } catch {
             throw Failure(error)
         }
@@ -74,7 +83,8 @@ struct Plan: Sendable {
                 let content = surroundings.readFile(path)
                 read.withLock { $0[path] = content }
                 return content
-            })
+            },
+            now: surroundings.now)
         let loaded: Settings.Loaded
         do throws(SettingsError) {
             loaded = try Settings.load(file: file, surroundings: recording)
@@ -85,7 +95,23 @@ struct Plan: Sendable {
         warnings += DemoCredentials.uses(in: loaded.settings).map { "\(file): warning: \($0)" }
         return Plan(
             settings: loaded.settings, warnings: warnings, keyRequests: try requests(of: loaded.settings, file: file),
-            files: read.withLock { $0 })
+            files: read.withLock { $0 }, certificateFiles: loaded.certificateFiles)
+    }
+
+    private func listeners(_ tickets: TLSTicketKeys) throws(Failure) -> [ListenerTLS] {
+        var listeners: [ListenerTLS] = []
+        for listener in settings.listeners {
+            do throws(TLSError) {
+                let context = try listener.tls.map { tls throws(TLSError) in
+                    try TLSServerContext(tls.server, protocols: ["http/1.1"], tickets: tickets)
+                }
+                listeners.append(ListenerTLS(name: listener.name, context: context))
+            } catch {
+                throw Failure(
+                    lines: ["\(settings.file): error: $.listeners: \"\(listener.name)\": \(error)"], errors: 1)
+            }
+        }
+        return listeners
     }
 
     private static func requests(

@@ -129,6 +129,7 @@ import Testing
             case .unknownKey: "key"
             case .signature: "signature"
             case .unknownAPIToken, .expiredAPIToken, .badSecret: "none"
+            case .binding, .certificateNames, .expiredCertificate: "none"
             }
         }
     }

@@ -18,12 +18,12 @@ import Testing
         ("{{ jwt:sub | fn:split('}}'", 0, .unclosedPlaceholder),
         ("{{ jwt:sub | fn:default(jwt:x", 0, .unclosedPlaceholder),
         ("a }} b", 2, .strayClosing),
-        ("{{ sub }}", 3, .unknownSource("sub")),
-        ("{{ header:x }}", 3, .unknownSource("header:x")),
-        ("{{ JWT:sub }}", 3, .unknownSource("JWT:sub")),
-        ("{{ }}", 3, .unknownSource("")),
-        ("{{ jwt: }}", 7, .badPath),
-        ("{{ jwt:/sub }}", 7, .badPath),
+        ("{{ sub }}", 3, .unknownSource("sub", .token)),
+        ("{{ header:x }}", 3, .unknownSource("header:x", .token)),
+        ("{{ JWT:sub }}", 3, .unknownSource("JWT:sub", .token)),
+        ("{{ }}", 3, .unknownSource("", .token)),
+        ("{{ jwt: }}", 7, .badPath(.token)),
+        ("{{ jwt:/sub }}", 7, .badPath(.token)),
         ("{{ jwt:sub | lower() }}", 13, .expectedFunction),
         ("{{ jwt:sub | }}", 13, .expectedFunction),
         ("{{ jwt:sub | fn:lowr() }}", 13, .unknownFunction("lowr", nearest: "lower")),
@@ -53,7 +53,7 @@ import Testing
     @Test func tooManySlashesAreRefused() {
         let path = String(repeating: "a/", count: 32)
         #expect(failure("{{ jwt:\(path)a }}") == nil)
-        #expect(failure("{{ jwt:\(path)a/a }}")?.reason == .badPath)
+        #expect(failure("{{ jwt:\(path)a/a }}")?.reason == .badPath(.token))
     }
 
     @Test func theWayOutIsNamed() {
@@ -73,5 +73,15 @@ import Testing
             if let failure = self.failure(prefix) { #expect(failure.offset <= end) }
         }
         #expect(failure(String(decoding: template, as: UTF8.self)) == nil)
+    }
+
+    @Test func aTemplateForCertificatesReadsNoToken() throws {
+        #expect(try ClaimTemplate("{{ cert:subject.CN | fn:lower() }}", source: .certificate).text.isEmpty == false)
+        do throws(TemplateError) {
+            _ = try ClaimTemplate("{{ jwt:sub }}", source: .certificate)
+            Issue.record("it was taken")
+        } catch {
+            #expect(error.description.contains("a placeholder begins with cert:, as in {{ cert:subject.CN }}"))
+        }
     }
 }

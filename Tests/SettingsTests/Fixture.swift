@@ -6,6 +6,7 @@ import Testing
 struct Fixture {
     var environment: [String: String] = [:]
     var files: [String: String] = [:]
+    var now: Int64 = 1_800_000_000
 
     var surroundings: Surroundings {
         Surroundings(
@@ -13,7 +14,8 @@ struct Fixture {
             readFile: { [files] name in
                 guard let text = files[name] else { return .missing }
                 return text == "unreadable" ? .unreadable("Permission denied") : .bytes(Array(text.utf8))
-            })
+            },
+            now: { [now] in now })
     }
 
     /// The settings and warnings, or what is wrong.

@@ -139,8 +139,8 @@ import Testing
             """,
             [
                 "1:21: error: $.upstreams.u: maximumIdlePerWorker (9) is more than maximumConnectionsPerWorker (8)",
-                "2:17: error: $.upstreams.u.endpoints[0]: TLS towards upstreams is not yet supported; use an http://"
-                    + " endpoint, through a local TLS proxy where the way is not trusted",
+                "2:16: error: $.upstreams.u.endpoints: some endpoints are https:// and some http://; make two upstreams"
+                    + " of them",
                 "2:30: error: $.upstreams.u.endpoints[1]: \"h:1\" is no endpoint; write \"http://host:port\"",
                 "2:37: error: $.upstreams.u.endpoints[2]: an endpoint is scheme, host and port only; the path is the"
                     + " route's business (\"rewrite\")",
@@ -148,7 +148,8 @@ import Testing
                     + " \"http://host:port\"",
                 "2:79: error: $.upstreams.u.endpoints[5]: the endpoint stands twice; remove one",
                 "3:72: error: $.upstreams.u.host: \"keep\" is not a choice here; known are \"preserve\", \"endpoint\"",
-                "3:86: error: $.upstreams.v: the member \"endpoints\" is missing: The servers: \"http://host:port\".",
+                "3:86: error: $.upstreams.v: the member \"endpoints\" is missing: The servers: \"http://host:port\", or"
+                    + " \"https://host:port\" for all of them.",
             ])
     }
 

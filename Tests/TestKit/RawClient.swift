@@ -1,3 +1,5 @@
+package import TLS
+
 /// A client that sends the bytes it is given and reads answers leniently, one connection each.
 package final class RawClient {
     private let socket: Socket
@@ -9,7 +11,25 @@ package final class RawClient {
         reader = MessageReader(socket)
     }
 
+    /// Connects and does a TLS handshake, of which `handshake` tells.
+    package init(
+        port: Int, tls context: TLSClientContext, host: String = "127.0.0.1", receiveBuffer: Int32? = nil
+    ) throws {
+        socket = try Socket.connect(port: port, receiveBuffer: receiveBuffer)
+        reader = MessageReader(socket)
+        guard let session = TLSSession(client: context, host: host) else {
+            throw Socket.Failure(call: "a session for \(host)", code: 0)
+        }
+        handshake = socket.startTLS(session)
+    }
+
+    /// What came of the TLS handshake; nil without TLS.
+    package private(set) var handshake: Socket.Handshake?
+
     deinit { socket.close() }
+
+    /// Closes as a cut would: TLS does not say that all was sent.
+    package func cut() { socket.closeRaw() }
 
     /// Sends text in Latin-1; false when the peer did not take all of it.
     @discardableResult

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+package import TLS
 
 /// A server of raw bytes: it remembers what it was sent, byte for byte, and answers as its script says.
 package final class RawOrigin: Sendable {
@@ -13,6 +14,8 @@ package final class RawOrigin: Sendable {
         /// Waits until the test opens the latch.
         case await(Latch)
         case close
+        /// Closes as a cut would: TLS does not say that all was sent.
+        case cut
         case reset
         /// Sends nothing more and waits until the peer closes.
         case hang
@@ -45,6 +48,7 @@ package final class RawOrigin: Sendable {
     }
 
     private let listener: Socket
+    private let tls: TLSServerContext?
     private let state: Mutex<State>
     /// The port of 127.0.0.1 it listens on.
     package let port: Int
@@ -60,8 +64,11 @@ package final class RawOrigin: Sendable {
     }
 
     /// Starts listening; 0 lets the system choose the port.
-    package init(port: Int = 0, script: @escaping Script = RawOrigin.echo) throws {
+    ///
+    /// With `tls` each connection begins with a handshake.
+    package init(port: Int = 0, tls: TLSServerContext? = nil, script: @escaping Script = RawOrigin.echo) throws {
         (listener, self.port) = try Socket.listen(port: port)
+        self.tls = tls
         state = Mutex(State(script: script))
         Thread.detachNewThread { [listener, weak self] in
             while let connection = listener.accept() {
@@ -123,6 +130,7 @@ package final class RawOrigin: Sendable {
         }
         Thread.detachNewThread { [self] in
             let reader = MessageReader(socket)
+            if let tls, let session = TLSSession(server: tls) { _ = socket.startTLS(session) }
             while let head = reader.head(by: .now + .seconds(600)), exchange(head, reader, socket, number) {}
             socket.close()
             state.withLock { state in
@@ -160,6 +168,9 @@ package final class RawOrigin: Sendable {
             case .pause(let duration): Thread.sleep(forTimeInterval: duration / .seconds(1))
             case .await(let latch): latch.wait()
             case .close: return false
+            case .cut:
+                socket.closeRaw()
+                return false
             case .reset:
                 socket.reset()
                 return false

@@ -25,6 +25,8 @@ package final class Socket: Sendable {
 
     private let descriptor: Int32
     private let isOpen = Mutex(true)
+    /// The TLS on top of it, once there is one.
+    let secure = Mutex<SecureLayer?>(nil)
 
     private init(descriptor: Int32) {
         self.descriptor = descriptor
@@ -95,6 +97,11 @@ package final class Socket: Sendable {
     /// Sends all bytes; false when the peer is gone or the deadline passed before the last one was taken.
     @discardableResult
     package func send(_ bytes: [UInt8], by deadline: ContinuousClock.Instant = .now + .seconds(30)) -> Bool {
+        if let sealed = sealed(bytes) { return sealed.isEmpty ? bytes.isEmpty : sendRaw(sealed, by: deadline) }
+        return sendRaw(bytes, by: deadline)
+    }
+
+    func sendRaw(_ bytes: [UInt8], by deadline: ContinuousClock.Instant) -> Bool {
         var start = 0
         while start < bytes.count {
             let (sent, code) = whileOpen {
@@ -117,6 +124,10 @@ package final class Socket: Sendable {
 
     /// Reads what is there, waiting until the deadline for the first byte.
     package func receive(atMost limit: Int = 262_144, by deadline: ContinuousClock.Instant) -> Received {
+        isSecure ? receiveSealed(by: deadline) : receiveRaw(atMost: limit, by: deadline)
+    }
+
+    func receiveRaw(atMost limit: Int, by deadline: ContinuousClock.Instant) -> Received {
         while true {
             guard wait(for: Int16(POLLIN), by: deadline) else { return .timeout }
             var (count, code) = (0, Int32(0))
@@ -158,6 +169,7 @@ package final class Socket: Sendable {
 
     /// Ends the sending side; the peer reads the end of the stream and can still answer.
     package func finishSending() {
+        sayGoodbye()
         _ = whileOpen { Int(shutdown(descriptor, Int32(SHUT_WR))) }
     }
 
@@ -174,11 +186,17 @@ package final class Socket: Sendable {
                 unsafe setsockopt(
                     descriptor, SOL_SOCKET, SO_LINGER, &setting, socklen_t(MemoryLayout<linger>.size)))
         }
-        close()
+        closeRaw()
     }
 
-    /// Closes the socket; calling it again does nothing.
+    /// Closes the socket; calling it again does nothing. TLS says so to the peer.
     package func close() {
+        sayGoodbye()
+        closeRaw()
+    }
+
+    /// Closes the socket as a cut would: TLS does not say that all was sent.
+    package func closeRaw() {
         isOpen.withLock { open in
             if open, descriptor >= 0 { _ = Glibc.close(descriptor) }
             open = false

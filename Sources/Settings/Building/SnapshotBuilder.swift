@@ -60,7 +60,8 @@ package struct SnapshotBuilder: Sendable {
             routes: routes, table: table,
             authenticator: Authenticator(issuers: issuers, solutions: settings.solutions.map(\.credentials)),
             engines: engines, limits: try limits(settings), forwarding: settings.forwarding.rules,
-            connection: settings.limits.rules)
+            connection: settings.limits.rules,
+            certificates: settings.listeners.reduce(into: [:]) { $0[$1.name] = $1.tls?.clientCertificates?.rules })
     }
 
     private static func failure(_ message: String, _ path: JSONPath, _ settings: GatewaySettings) -> SettingsError {

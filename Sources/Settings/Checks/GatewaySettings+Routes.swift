@@ -10,6 +10,7 @@ extension GatewaySettings {
             var all: CredentialSet = []
             if !issuers.isEmpty { all.insert(.jwt) }
             if !solutions.isEmpty { all.formUnion([.apiToken, .basic]) }
+            if identifiesByCertificate { all.insert(.certificate) }
             return all
         }
         return named.reduce(into: []) { set, credential in
@@ -17,8 +18,14 @@ extension GatewaySettings {
             case .jwt: set.insert(.jwt)
             case .apiToken: set.insert(.apiToken)
             case .basic: set.insert(.basic)
+            case .clientCertificate: set.insert(.certificate)
             }
         }
+    }
+
+    /// Whether some listener's client certificates name somebody.
+    private var identifiesByCertificate: Bool {
+        listeners.contains { !($0.tls?.clientCertificates?.subjects.isEmpty ?? true) }
     }
 
     /// References, names and reachability.
@@ -76,6 +83,8 @@ extension GatewaySettings {
                 switch credential {
                 case .jwt: (issuers.isEmpty, "issuers")
                 case .apiToken, .basic: (solutions.isEmpty, "solutions")
+                case .clientCertificate:
+                    (!identifiesByCertificate, "listeners with tls.clientCertificates.subjects")
                 }
             if isHopeless {
                 reading.warning(

@@ -5,6 +5,8 @@ package struct ListenerSettings: Sendable {
     /// Unique among the listeners.
     package var name = "public"
     package var address = HostAndPort(host: "127.0.0.1", port: 8080)
+    /// nil for cleartext.
+    package var tls: ListenerTLSSettings?
 
     static let shape = Shape<ListenerSettings>(
         "Listener", "A place where clients connect with HTTP/1.1.", prototype: ListenerSettings(),
@@ -13,6 +15,7 @@ package struct ListenerSettings: Sendable {
             Field(
                 "address", \.address, .address,
                 "IP address or host name and port; IPv6 in brackets; port 0 lets the system choose."),
+            Field("tls", \.tls, .optional(.object(ListenerTLSSettings.shape)), "Its TLS; null for cleartext."),
         ])
 }
 

@@ -67,6 +67,17 @@ extension RoutingError {
 extension Reading {
     /// Records an error about a value some members below the one at hand.
     mutating func error(_ message: String, below members: [String], of json: JSON) {
+        record(.error, message, below: members, of: json)
+    }
+
+    /// Records a warning about a value some members below the one at hand.
+    mutating func warning(_ message: String, below members: [String], of json: JSON) {
+        record(.warning, message, below: members, of: json)
+    }
+
+    private mutating func record(
+        _ severity: Problem.Severity, _ message: String, below members: [String], of json: JSON
+    ) {
         var place = json
         var path = path
         for member in members {
@@ -74,6 +85,6 @@ extension Reading {
             place = value
             path = path.member(member)
         }
-        record(.error, message, offset: place.offset, path: path)
+        record(severity, message, offset: place.offset, path: path)
     }
 }

@@ -6,7 +6,7 @@ package struct RouteSettings: Sendable {
     package var name = ""
     package var match = MatchSettings()
     package var upstream = ""
-    /// nil: every kind for which an issuer or a solution is configured.
+    /// nil: every kind for which an issuer, a solution or a listener with subjects of certificates is configured.
     package var authenticate: [Credential]?
     package var requireSolution = false
     package var policy: RoutePolicySettings?
@@ -18,7 +18,7 @@ package struct RouteSettings: Sendable {
 
     /// A way to prove who one is.
     package enum Credential: String, Sendable, CaseIterable {
-        case jwt, apiToken, basic
+        case jwt, apiToken, basic, clientCertificate
     }
 
     static let shape = Shape<RouteSettings>(
@@ -30,7 +30,8 @@ package struct RouteSettings: Sendable {
             Field(
                 "authenticate", \.authenticate, .optional(.list(.choice())),
                 "The credentials that are looked at, one of which is needed; [] lets everybody in; null for every kind"
-                    + " for which an issuer or a solution is configured."),
+                    + " for which an issuer, a solution or a listener with subjects of client certificates is"
+                    + " configured."),
             Field("requireSolution", \.requireSolution, .bool, "Refuse callers whose solution is not known."),
             Field(
                 "policy", \.policy, .optional(.object(RoutePolicySettings.shape)),

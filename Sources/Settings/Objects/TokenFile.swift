@@ -62,7 +62,7 @@ package struct TokenFile: Sendable, Equatable {
 
     /// Reads the file, or throws everything that is wrong with it; `file` is its name in messages.
     package static func parse(_ bytes: [UInt8], file: String) throws(SettingsError) -> TokenFile {
-        let nowhere = Surroundings(environment: { _ in nil }, readFile: { _ in .missing })
+        let nowhere = Surroundings(environment: { _ in nil }, readFile: { _ in .missing }, now: { 0 })
         var reading = Reading(
             document: SourceDocument(file: file, bytes: bytes), directory: "", surroundings: nowhere)
         do throws(JSONError) {

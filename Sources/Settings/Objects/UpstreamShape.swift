@@ -1,4 +1,5 @@
 import StrictJSON
+import TLS
 package import Upstream
 
 extension UpstreamSettings: Named {
@@ -36,7 +37,10 @@ extension UpstreamSettings: Named {
                             reading.error("the endpoint stands twice; remove one", at: json)
                         }
                     }), required: true,
-                "The servers: \"http://host:port\"."),
+                "The servers: \"http://host:port\", or \"https://host:port\" for all of them."),
+            Field(
+                "tls", \.tls, UpstreamTLSSettings.kind,
+                "TLS towards https:// endpoints; null verifies them with the system's authorities."),
             Field(
                 "connectTimeout", \.connectTimeout, .nanoseconds(.milliseconds(10)...(.seconds(300))),
                 "How long connecting may take; a refused connection is tried again within it."),
@@ -61,10 +65,27 @@ extension UpstreamSettings: Named {
                 "What stands in the Host field: what the client asked for, or the endpoint's host and port."),
         ],
         check: { upstream, json, reading in
+            checkSecurity(&upstream, json, &reading)
             if upstream.maximumIdle > upstream.maximumConnections {
                 reading.error(
                     "maximumIdlePerWorker (\(upstream.maximumIdle)) is more than maximumConnectionsPerWorker"
                         + " (\(upstream.maximumConnections))", at: json)
             }
         })
+
+    /// All endpoints are secure or none is: a request that may go to either would be no better than cleartext.
+    private static func checkSecurity(_ upstream: inout UpstreamSettings, _ json: JSON, _ reading: inout Reading) {
+        let secure = upstream.endpoints.count(where: \.isSecure)
+        if secure > 0, secure < upstream.endpoints.count {
+            reading.error(
+                "some endpoints are https:// and some http://; make two upstreams of them", below: ["endpoints"],
+                of: json)
+        }
+        if secure > 0, upstream.tls == nil, !reading.hasErrors(at: reading.path.member("tls")) {
+            upstream.tls = UpstreamTLSSettings.context(TLSClientSettings(), at: json, &reading) ?? nil
+        }
+        if secure == 0, upstream.tls != nil, !upstream.endpoints.isEmpty {
+            reading.error("\"tls\" is for https:// endpoints, and these are http://", below: ["tls"], of: json)
+        }
+    }
 }

@@ -16,6 +16,8 @@ struct Reading {
     private static let maximumProblems = 1000
     /// Whether `${NAME}` stands for a variable: only in the configuration itself, other files have their own notation.
     private(set) var expandsVariables = true
+    /// The files that hold certificates and their keys, whether they could be read or not.
+    var certificateFiles: [String] = []
 
     init(document: SourceDocument, directory: String, surroundings: Surroundings) {
         self.document = document

@@ -36,7 +36,8 @@ extension Surroundings {
                     return .unreadable("it is longer than \(maximumFileBytes) bytes")
                 }
             }
-        })
+        },
+        now: { Int64(time(nil)) })
 
     private static func reason(_ code: Int32) -> String {
         guard let text = unsafe strerror(code) else { return "error \(code)" }

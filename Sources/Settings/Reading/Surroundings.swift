@@ -13,12 +13,16 @@ package struct Surroundings: Sendable {
     package let environment: @Sendable (String) -> String?
     /// The contents of a file.
     package let readFile: @Sendable (String) -> File
+    /// Unix seconds, for saying that a certificate has expired.
+    package let now: @Sendable () -> Int64
 
     /// Surroundings that answer as these closures do.
     package init(
-        environment: @escaping @Sendable (String) -> String?, readFile: @escaping @Sendable (String) -> File
+        environment: @escaping @Sendable (String) -> String?, readFile: @escaping @Sendable (String) -> File,
+        now: @escaping @Sendable () -> Int64
     ) {
         self.environment = environment
         self.readFile = readFile
+        self.now = now
     }
 }

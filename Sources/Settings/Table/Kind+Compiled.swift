@@ -4,11 +4,14 @@ import StrictJSON
 
 extension Kind where Value == ClaimTemplate {
     /// A template over a token's claims.
-    static var claimTemplate: Kind {
+    static var claimTemplate: Kind { claimTemplate(.token) }
+
+    /// A template over what the source gives.
+    static func claimTemplate(_ source: ClaimTemplate.Source) -> Kind {
         Kind<String>.text.map(
             { text, json, reading in
                 do throws(TemplateError) {
-                    return try ClaimTemplate(text)
+                    return try ClaimTemplate(text, source: source)
                 } catch {
                     reading.error("the template \"\(text)\" is wrong \(error.description)", at: json)
                     return nil

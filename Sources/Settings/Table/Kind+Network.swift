@@ -50,22 +50,17 @@ extension Kind where Value == AddressRange {
 }
 
 extension Kind where Value == Endpoint {
-    /// A server to forward to: `http://host:port`.
+    /// A server to forward to: `http://host:port` or `https://host:port`.
     static var endpoint: Kind {
         Kind<String>.text.map(
             { text, json, reading in
                 let lowercased = text.lowercased()
-                if lowercased.hasPrefix("https://") {
-                    reading.error(
-                        "TLS towards upstreams is not yet supported; use an http:// endpoint, through a local TLS"
-                            + " proxy where the way is not trusted", at: json)
-                    return nil
-                }
-                guard lowercased.hasPrefix("http://") else {
+                let isSecure = lowercased.hasPrefix("https://")
+                guard isSecure || lowercased.hasPrefix("http://") else {
                     reading.error("\"\(text)\" is no endpoint; write \"http://host:port\"", at: json)
                     return nil
                 }
-                var authority = String(text.dropFirst("http://".count))
+                var authority = String(text.dropFirst(isSecure ? "https://".count : "http://".count))
                 if authority.utf8.last == UInt8(ascii: "/") { authority.removeLast() }
                 guard !authority.utf8.contains(where: { "/?#@".utf8.contains($0) }) else {
                     reading.error(
@@ -73,11 +68,11 @@ extension Kind where Value == Endpoint {
                         at: json)
                     return nil
                 }
-                guard let place = try? HostAndPort(authority, defaultPort: 80), place.port > 0 else {
+                guard let place = try? HostAndPort(authority, defaultPort: isSecure ? 443 : 80), place.port > 0 else {
                     reading.error("\"\(text)\" has no valid host and port; write \"http://host:port\"", at: json)
                     return nil
                 }
-                return Endpoint(host: place.host, port: place.port)
-            }, back: { "http://\(String(decoding: $0.authority, as: UTF8.self))" })
+                return Endpoint(host: place.host, port: place.port, isSecure: isSecure)
+            }, back: { "\($0.isSecure ? "https" : "http")://\(String(decoding: $0.authority, as: UTF8.self))" })
     }
 }

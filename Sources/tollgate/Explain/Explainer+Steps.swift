@@ -126,7 +126,10 @@ extension Explainer {
     }
 
     private func names(_ kinds: CredentialSet) -> String {
-        let known: [(kind: CredentialSet, name: String)] = [(.jwt, "jwt"), (.apiToken, "apiToken"), (.basic, "basic")]
+        let known: [(kind: CredentialSet, name: String)] = [
+            (.jwt, "jwt"), (.apiToken, "apiToken"), (.basic, "basic"),
+            (.certificate, "clientCertificate"),
+        ]
         let names = known.filter { kinds.contains($0.kind) }.map(\.name)
         return names.isEmpty ? "none" : names.joined(separator: ", ")
     }

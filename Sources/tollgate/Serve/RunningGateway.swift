@@ -8,6 +8,7 @@ import Proxy
 import RateLimit
 import Settings
 import Synchronization
+import TLS
 
 /// The rooms, connected and running. One caller at a time starts, reloads and stops it.
 final class RunningGateway: Sendable {
@@ -24,6 +25,7 @@ final class RunningGateway: Sendable {
     private let audit: AuditWriter?
     private let registry: KeyRegistry
     private let keyClient: KeyClient
+    private let tickets: TLSTicketKeys
     private let admin = Mutex<AdminServer?>(nil)
     private let state: Mutex<State>
 
@@ -32,7 +34,7 @@ final class RunningGateway: Sendable {
 
     private init(
         _ plan: Plan, file: String, log: Logger, server: GatewayServer, audit: AuditWriter?, registry: KeyRegistry,
-        keyClient: KeyClient, sources: [(issuer: String, source: KeySource)]
+        keyClient: KeyClient, tickets: TLSTicketKeys, sources: [(issuer: String, source: KeySource)]
     ) {
         self.file = file
         self.log = log
@@ -40,6 +42,7 @@ final class RunningGateway: Sendable {
         self.audit = audit
         self.registry = registry
         self.keyClient = keyClient
+        self.tickets = tickets
         state = Mutex(State(plan: plan, sources: sources, configuredAt: SystemClock.now().unix))
     }
 
@@ -59,9 +62,11 @@ final class RunningGateway: Sendable {
             fetch: KeyFetch { url throws(KeyFetchError) in try await client.get(url) }, log: log,
             onRemoval: { feed.withLock { $0 }?.invalidate() })
         var sources: [(issuer: String, source: KeySource)] = []
+        let tickets: TLSTicketKeys
         let server: GatewayServer
         do {
-            let publication = try plan.publication { request in
+            tickets = try TLSTicketKeys(now: SystemClock.now().monotonic)
+            let publication = try plan.publication(tickets: tickets) { request in
                 let source = registry.source(for: request)
                 sources.append((request.issuer, source))
                 return source
@@ -74,7 +79,7 @@ final class RunningGateway: Sendable {
                 options: GatewayServer.Options(
                     listeners: listeners, workers: workers, maximumClients: settings.rateLimit.maximumClients,
                     verifierThreads: System.coreCount),
-                audit: audit, logger: log)
+                audit: audit, tickets: tickets, logger: log)
         } catch {
             await client.shutdown()
             throw error
@@ -82,7 +87,7 @@ final class RunningGateway: Sendable {
         feed.withLock { $0 = server.feed }
         let gateway = RunningGateway(
             plan, file: file, log: log, server: server, audit: audit, registry: registry, keyClient: client,
-            sources: sources)
+            tickets: tickets, sources: sources)
         do {
             try await gateway.listen()
         } catch {
@@ -124,7 +129,17 @@ final class RunningGateway: Sendable {
     /// Puts the present tokens in force and leaves everything else as it is.
     func reloadTokens() async {
         let plan = plan
-        take("The tokens file") { [file] () throws(Plan.Failure) in try plan.withPresentTokens(file) }
+        take("The tokens file") { [file] () throws(Plan.Failure) in
+            try plan.rereading([plan.settings.tokens.file], of: file)
+        }
+    }
+
+    /// Puts the present certificates in force for handshakes to come, and leaves everything else as it is.
+    func reloadCertificates() async {
+        let plan = plan
+        take("The set of certificates") { [file] () throws(Plan.Failure) in
+            try plan.rereading(plan.certificateFiles, of: file)
+        }
     }
 
     private func take(_ subject: String, _ load: () throws(Plan.Failure) -> Plan) {
@@ -132,7 +147,7 @@ final class RunningGateway: Sendable {
         do throws(Plan.Failure) {
             let new = try load()
             var sources: [(issuer: String, source: KeySource)] = []
-            let publication = try new.publication { request in
+            let publication = try new.publication(tickets: tickets) { request in
                 let source = registry.source(for: request)
                 sources.append((request.issuer, source))
                 return source

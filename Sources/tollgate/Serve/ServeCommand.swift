@@ -17,12 +17,13 @@ struct ServeCommand: AsyncParsableCommand {
 
             SIGHUP reads the configuration again. A new one takes effect for the next request on every connection; \
             one with errors is reported in full and the old one stays. listeners, admin, workers, audit, logging and \
-            rateLimit.maximumClients need a restart. The file of `tollgate token` is looked at each second by itself.
+            rateLimit.maximumClients need a restart. The file of `tollgate token` and those of certificates are looked \
+            at each second by themselves.
             """)
 
     @OptionGroup var configuration: ConfigurationOption
 
-    private enum Event { case stop, reload, tokensChanged }
+    private enum Event { case stop, reload, tokensChanged, certificatesChanged }
 
     func run() async throws {
         let (events, event) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingNewest(16))
@@ -31,12 +32,20 @@ struct ServeCommand: AsyncParsableCommand {
         let plan = try configuration.load()
         let gateway = try await start(plan)
         let watch = FileWatch(
-            paths: { [gateway.plan.settings.tokens.file] }, onChange: { _ in event.yield(.tokensChanged) })
+            paths: { [gateway.plan.settings.tokens.file] + gateway.plan.certificateFiles },
+            onChange: { changed in
+                let tokens = gateway.plan.settings.tokens.file
+                if changed.contains(where: { $0.utf8.elementsEqual(tokens.utf8) }) { event.yield(.tokensChanged) }
+                if changed.contains(where: { !$0.utf8.elementsEqual(tokens.utf8) }) {
+                    event.yield(.certificatesChanged)
+                }
+            })
         var stopping: Task<Void, Never>?
         for await next in events {
             switch next {
             case .reload: await gateway.reload()
             case .tokensChanged: await gateway.reloadTokens()
+            case .certificatesChanged: await gateway.reloadCertificates()
             case .stop:
                 // The second time is meant.
                 guard stopping == nil else { _exit(EXIT_FAILURE) }
