@@ -11,10 +11,25 @@ package struct Authenticated: Sendable, Equatable {
     package let expires: Int64
     /// The client certificate without which this proves nothing (RFC 8705 §3); nil for a token that anybody may bear.
     package let boundTo: SHA256Value?
+    /// What the proof rested on, for `Proof.renewed`.
+    package let evidence: Evidence
 
-    package init(principal: Principal, expires: Int64, boundTo: SHA256Value? = nil) {
+    package init(
+        principal: Principal, expires: Int64, boundTo: SHA256Value? = nil, evidence: Evidence = .immediate
+    ) {
         self.principal = principal
         self.expires = expires
         self.boundTo = boundTo
+        self.evidence = evidence
     }
+}
+
+/// What of the configuration an expensive proof rested on: while it is the same, the same credentials prove the same.
+package enum Evidence: Sendable, Equatable {
+    /// Nothing but a lookup, which is as well done again.
+    case immediate
+    /// The key of this fingerprint verified the signature.
+    case key([UInt8])
+    /// The secret matched this hash, in PHC notation.
+    case secret(String)
 }

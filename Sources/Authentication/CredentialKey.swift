@@ -32,6 +32,13 @@ package struct CredentialKey: Sendable {
     /// The bytes held.
     var count: Int { bytes.count }
 
+    /// The fields, to be authenticated anew. An empty field, which proves nothing, counts as absent.
+    package var presented: PresentedCredentials {
+        PresentedCredentials(
+            authorization: authorizationCount > 0 ? Array(bytes[..<authorizationCount]) : nil,
+            apiToken: authorizationCount < bytes.count ? Array(bytes[authorizationCount...]) : nil)
+    }
+
     /// Whether these are exactly the fields and kinds of this key.
     func matches(authorization: Span<UInt8>, apiToken: Span<UInt8>, allowed: CredentialSet) -> Bool {
         guard self.allowed == allowed, authorizationCount == authorization.count,

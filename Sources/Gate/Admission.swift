@@ -24,11 +24,19 @@ package final class Admission: Sendable {
     package let expires: Int64
     /// The client certificate that a connection has to have shown (RFC 8705 §3).
     let boundTo: SHA256Value?
+    /// The credentials, to be looked at again while a stream lasts that they opened; nil where it was the connection's
+    /// certificate. Shares its bytes with the caches.
+    let key: CredentialKey?
+    /// What their proof rested on.
+    let evidence: Evidence
 
     init(
-        principal: Principal, cell: Cell, views: [PolicyView], expires: Int64, boundTo: SHA256Value?
+        principal: Principal, cell: Cell, views: [PolicyView], expires: Int64, boundTo: SHA256Value?,
+        key: CredentialKey?, evidence: Evidence
     ) {
         self.principal = principal
+        self.key = key
+        self.evidence = evidence
         self.cell = cell
         self.views = views
         self.identityFields = IdentityFields.render(principal)

@@ -30,10 +30,10 @@ package final class Gatekeeper {
     package var snapshot: Snapshot
     package var generation: UInt64
 
-    private let shared: Shared
-    private var cache: CredentialCache<Admission>
+    let shared: Shared
+    var cache: CredentialCache<Admission>
     /// The path of the request decided last; see `appendTarget`.
-    package private(set) var path = NormalPath()
+    package internal(set) var path = NormalPath()
     private let spends: Bool
 
     /// `spends` is false for `explain`: buckets are looked at and not taken from.
@@ -115,13 +115,13 @@ package final class Gatekeeper {
 
     // MARK: Who
 
-    private struct MatchedRoute {
+    struct MatchedRoute {
         let route: Route
         let index: Int
         let restStart: Int
     }
 
-    private enum Identification {
+    enum Identification {
         case known(Admission)
         case refused(Refused)
         case verify(Attempt)
@@ -176,12 +176,7 @@ package final class Gatekeeper {
         }
         switch outcome {
         case .proven(let authenticated):
-            let admission = makeAdmission(authenticated, now: now)
-            let key = CredentialKey(presented, allowed: allowed)
-            cache.insert(key, value: admission, expires: admission.expires, generation: generation, now: unix)
-            shared.admissions.insert(
-                key, value: admission, expires: admission.expires, generation: generation, now: unix)
-            return bound(admission, peer, matched)
+            return bound(remember(authenticated, CredentialKey(presented, allowed: allowed), now: now), peer, matched)
         case .failed(.missing) where allowed.contains(.certificate):
             return identify(&peer, matched, now: now)
         case .failed(let failure):
@@ -193,13 +188,13 @@ package final class Gatekeeper {
 
     /// A token that is bound to a certificate proves nothing on a connection that did not show it, whoever proved it
     /// before (RFC 8705 §3).
-    private func bound(_ admission: Admission, _ peer: Peer, _ matched: MatchedRoute) -> Identification {
+    func bound(_ admission: Admission, _ peer: Peer, _ matched: MatchedRoute) -> Identification {
         guard let wanted = admission.boundTo, peer.certificate?.thumbprint != wanted else { return .known(admission) }
         return .refused(Refused(.unauthenticated(.invalid(.binding)), routeIndex: matched.index))
     }
 
     /// Whom the certificate of the connection names: found once for a connection and generation.
-    private func identify(_ peer: inout Peer, _ matched: MatchedRoute, now: Now) -> Identification {
+    func identify(_ peer: inout Peer, _ matched: MatchedRoute, now: Now) -> Identification {
         guard matched.route.accepts.contains(.certificate), let certificate = peer.certificate else {
             return .refused(Refused(.unauthenticated(.missing), routeIndex: matched.index))
         }
@@ -211,7 +206,7 @@ package final class Gatekeeper {
         }
         switch rules.identify(certificate, now: now.unix) {
         case .success(let authenticated):
-            let admission = makeAdmission(authenticated, now: now)
+            let admission = makeAdmission(authenticated, key: nil, now: now)
             peer.admission = (admission, generation)
             return .known(admission)
         case .failure(let failure):
@@ -219,14 +214,24 @@ package final class Gatekeeper {
         }
     }
 
-    private func makeAdmission(_ authenticated: Authenticated, now: Now) -> Admission {
+    /// Makes the admission of a proven caller, and puts it where the next request looks first.
+    func remember(_ authenticated: Authenticated, _ key: CredentialKey, now: Now) -> Admission {
+        let admission = makeAdmission(authenticated, key: key, now: now)
+        cache.insert(key, value: admission, expires: admission.expires, generation: generation, now: now.unix)
+        shared.admissions.insert(
+            key, value: admission, expires: admission.expires, generation: generation, now: now.unix)
+        return admission
+    }
+
+    private func makeAdmission(_ authenticated: Authenticated, key: CredentialKey?, now: Now) -> Admission {
         let principal = authenticated.principal
         let views = snapshot.engines.map { $0.view(for: principal.subjects, now: now.unix) }
         return Admission(
             principal: principal,
             cell: clientCell(principal, now: now),
             views: views,
-            expires: views.reduce(authenticated.expires) { min($0, $1.validUntil) }, boundTo: authenticated.boundTo)
+            expires: views.reduce(authenticated.expires) { min($0, $1.validUntil) }, boundTo: authenticated.boundTo,
+            key: key, evidence: authenticated.evidence)
     }
 
     // MARK: How often
@@ -291,24 +296,29 @@ package final class Gatekeeper {
             return .refused(
                 Refused(.limited(limit), routeIndex: matched.index, admission: admission, limit: limit))
         }
-        var entry: PolicyEntry?
-        if let policy = matched.route.policy {
-            let view = admission?.views[policy.engine] ?? snapshot.anonymousViews[policy.engine]
-            let requirement = policy.requirement(for: head.method)
-            var cursor = view.start(type: policy.resource.type)
-            policy.resource.walk(path, restStart: matched.restStart) { cursor.descend($0) }
-            let verdict = cursor.verdict(requirement.permissions, requirement.check)
-            if verdict.entry >= 0 { entry = PolicyEntry(engine: policy.engine, entry: verdict.entry) }
-            guard verdict.isAllowed else {
-                return .refused(
-                    Refused(
-                        .forbidden, routeIndex: matched.index, admission: admission, limit: limit, entry: entry))
-            }
+        let (isAllowed, entry) = grants(head.method, matched, admission)
+        guard isAllowed else {
+            return .refused(
+                Refused(.forbidden, routeIndex: matched.index, admission: admission, limit: limit, entry: entry))
         }
         return .admitted(
             Admitted(
                 route: matched.route, routeIndex: matched.index, admission: admission, limit: limit, entry: entry,
                 restStart: matched.restStart))
+    }
+
+    /// What the route's policy says about the present path, and the entry that decided.
+    func grants(
+        _ method: Method, _ matched: MatchedRoute, _ admission: Admission?
+    ) -> (isAllowed: Bool, entry: PolicyEntry?) {
+        guard let policy = matched.route.policy else { return (true, nil) }
+        let view = admission?.views[policy.engine] ?? snapshot.anonymousViews[policy.engine]
+        let requirement = policy.requirement(for: method)
+        var cursor = view.start(type: policy.resource.type)
+        policy.resource.walk(path, restStart: matched.restStart) { cursor.descend($0) }
+        let verdict = cursor.verdict(requirement.permissions, requirement.check)
+        let entry = verdict.entry >= 0 ? PolicyEntry(engine: policy.engine, entry: verdict.entry) : nil
+        return (verdict.isAllowed, entry)
     }
 
     private static let usualMethods = Array("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".utf8)

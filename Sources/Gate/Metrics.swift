@@ -77,6 +77,7 @@ package final class LoopMetrics: Sendable {
     package let auditRefusals = Counter()
     /// Indexed by `HandshakeResult.rawValue`.
     package let handshakes = HandshakeResult.allCases.map { _ in Counter() }
+    package let streams = StreamMetrics()
     /// The loop takes this lock when it adopts a snapshot, the admin listener when it is scraped; no request does.
     private let routes = Mutex<[String: RouteMetrics]>([:])
 

@@ -1,5 +1,6 @@
 package import Authentication
 package import Identity
+package import NIOCore
 package import Policy
 package import RateLimit
 package import Routing
@@ -59,6 +60,9 @@ package final class Route: Sendable {
     package let preAuthenticates: Bool
     /// Bytes; `nil` is unlimited.
     package let maximumBodyBytes: Int64?
+    /// The protocols a client may switch to.
+    package let upgrades: [UpgradeProtocol]
+    private let upgradeNames: [[UInt8]]
     /// Whether the path travels on as it was normalised.
     let keepsPath: Bool
     /// The credential fields that end here.
@@ -67,7 +71,8 @@ package final class Route: Sendable {
     package init(
         name: String, upstream: String, accepts: CredentialSet, requiresSolution: Bool = false,
         policy: RoutePolicy? = nil, rewrite: Rewrite = .none, forwardsCredentials: Bool = false,
-        preAuthenticates: Bool = false, maximumBodyBytes: Int64? = nil
+        preAuthenticates: Bool = false, maximumBodyBytes: Int64? = nil,
+        upgrades: [UpgradeProtocol] = [.webSocket]
     ) {
         self.name = name
         self.upstream = upstream
@@ -78,6 +83,8 @@ package final class Route: Sendable {
         self.forwardsCredentials = forwardsCredentials
         self.preAuthenticates = preAuthenticates
         self.maximumBodyBytes = maximumBodyBytes
+        self.upgrades = upgrades
+        self.upgradeNames = upgrades.map(\.name)
         self.keepsPath = rewrite == .none
         // Credentials that a route looks at are used up here; others are the upstream's business.
         var consumed: FieldSet = []
@@ -86,6 +93,17 @@ package final class Route: Sendable {
             if accepts.contains(.apiToken) { consumed.formUnion(FieldSet(.apiToken)) }
         }
         self.consumedFields = consumed
+    }
+
+    /// The protocol that a request may switch to (RFC 9110 §7.8): the first that it asks for and the route allows; nil
+    /// when its `Upgrade` is to be ignored, as every server may.
+    ///
+    /// A request with content is none of them: its body would have to be whole before the first byte of the tunnel. A
+    /// WebSocket begins with GET (RFC 6455 §4.1).
+    package func upgrade(_ head: RequestHead, in bytes: ByteBuffer) -> UpgradeProtocol? {
+        guard head.upgrade != nil, let index = head.upgrade(among: upgradeNames, in: bytes) else { return nil }
+        guard head.framing == .none || head.framing == .length(0) else { return nil }
+        return upgrades[index].isWebSocket && head.method != .get ? nil : upgrades[index]
     }
 }
 
@@ -189,6 +207,8 @@ package struct ConnectionRules: Sendable {
     package var bodyTimeout: Int64 = 30_000_000_000
     /// Between two requests.
     package var idleTimeout: Int64 = 75_000_000_000
+    /// Between two reads, in either direction, of a tunnel or a stream of events.
+    package var streamIdleTimeout: Int64 = 3_600_000_000_000
     /// On each loop.
     package var maximumConnections = 20_000
 
