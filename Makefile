@@ -29,7 +29,7 @@ test: install ## every test
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
 	$(SWIFT) test $(TEST_FLAGS)
 
-interop: build ## curl, requests, aiohttp, wrk, h2load, nginx and HAProxy around the release binary
+interop: build ## curl, requests, aiohttp, httpx, websockets, wrk, h2load, nginx and HAProxy around the release binary
 	Tests/interop/interop.py
 
 bench: build ## the benchmarks, side by side with HAProxy and nginx

@@ -19,10 +19,11 @@ extension AuditRing {
     /// are left out.
     ///
     /// - Parameters:
-    ///   - unixNanoseconds: when the decision fell; rendered with milliseconds.
+    ///   - unixNanoseconds: when the decision fell, or a stream ended; rendered with milliseconds.
     ///   - path: as received or normalised; anything from the first `?` or `#` on is left out, more than 2 KiB is cut
     ///     and ends in U+2026.
     ///   - status: what the client was answered; 0 when nothing was answered.
+    ///   - phase: of a stream, which has a record at its beginning and one at its end; nil is left out.
     ///   - bytesIn: body and head bytes received from the client.
     ///   - bytesOut: bytes sent to the client.
     @discardableResult
@@ -35,6 +36,7 @@ extension AuditRing {
         status: Int,
         outcome: Outcome,
         reason: StaticString,
+        phase: AuditPhase? = nil,
         identity: IdentityFragment,
         policyEntry: AuditText?,
         peer: AuditText,
@@ -69,6 +71,11 @@ extension AuditRing {
             line.append(outcome.label)
             line.append("\",\"reason\":")
             line.appendString(reason, limit: Bound.reason)
+            if let phase {
+                line.append(",\"phase\":\"")
+                line.append(phase.label)
+                line.append(UInt8(ascii: "\""))
+            }
             line.append(UInt8(ascii: ","))
             line.append(escaped: identity.bytes)
             if let policyEntry {
@@ -166,6 +173,18 @@ extension AuditRing {
             return index
         }
         return path.count
+    }
+}
+
+/// Which of the two records of a stream a record is; both bear the same decision.
+package enum AuditPhase: Sendable {
+    case open, close
+
+    var label: StaticString {
+        switch self {
+        case .open: "open"
+        case .close: "close"
+        }
     }
 }
 

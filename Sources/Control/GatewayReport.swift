@@ -49,7 +49,8 @@ package struct GatewayReport: Sendable {
 
     /// As metric families.
     package func families() -> MetricsReport {
-        MetricsReport(requestFamilies() + connectionFamilies() + auditFamilies() + operationFamilies())
+        MetricsReport(
+            requestFamilies() + connectionFamilies() + streamFamilies() + auditFamilies() + operationFamilies())
     }
 
     private func requestFamilies() -> [MetricFamily] {
@@ -100,6 +101,28 @@ package struct GatewayReport: Sendable {
                         .integer(sum { $0.handshakes[result.rawValue] }))
                 }),
             .one("tollgate_limited_clients", "Clients whose bucket is remembered.", .gauge, Int64(limitedClients)),
+        ]
+    }
+
+    private func streamFamilies() -> [MetricFamily] {
+        var open: [MetricSample] = []
+        var closed: [MetricSample] = []
+        for kind in StreamKind.allCases {
+            let label = (name: "kind", value: "\(kind.label)")
+            let opened = loops.reduce(0) { $0 &+ Int64(clamping: $1.streams.opened(kind).value) }
+            var ended: Int64 = 0
+            for end in StreamEnd.allCases {
+                let count = loops.reduce(0) { $0 &+ Int64(clamping: $1.streams.closed(kind, end).value) }
+                ended &+= count
+                closed.append(MetricSample(labels: [label, (name: "reason", value: "\(end.label)")], .integer(count)))
+            }
+            open.append(MetricSample(labels: [label], .integer(max(0, opened - ended))))
+        }
+        return [
+            MetricFamily("tollgate_streams", help: "Tunnels and event streams open.", kind: .gauge, samples: open),
+            MetricFamily(
+                "tollgate_streams_closed_total", help: "Tunnels and event streams that ended, by reason.",
+                kind: .counter, samples: closed),
         ]
     }
 

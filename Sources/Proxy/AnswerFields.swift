@@ -8,6 +8,7 @@ import Wire
 struct AnswerFields {
     enum Connection {
         case none, close, keepAlive
+        case upgrade(UpgradeProtocol)
     }
 
     var decision: DecisionID
@@ -47,6 +48,10 @@ struct AnswerFields {
         case .none: break
         case .close: out.append("connection: close\r\n")
         case .keepAlive: out.append("connection: keep-alive\r\n")
+        case .upgrade(let switched):
+            out.append("connection: upgrade\r\nupgrade: ")
+            out.append(switched.name)
+            out.append("\r\n")
         }
     }
 

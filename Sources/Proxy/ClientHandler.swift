@@ -14,23 +14,25 @@ import Wire
 /// it knows beyond the machine is the shell's business: buffers, the deadline, and the audit record of the request.
 final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     let worker: Worker
-    private(set) var machine: ExchangeMachine
-    private var stream: (any ByteStream)?
-    private var peer: Peer
-    private let peerText: AuditText
+    var machine: ExchangeMachine
+    var stream: (any ByteStream)?
+    var peer: Peer
+    let peerText: AuditText
     private let clientFacts: UpstreamHead.ClientFacts
 
-    private var exchange: Exchange
-    private var upstream: UpstreamConnection?
-    private var isWaitingForUpstream = false
-    private var upstreamHead = UpstreamHead()
-    private var out = ByteBuffer()
-    private var isReading = true
-    private var isUpstreamReading = true
+    var exchange: Exchange
+    var upstream: UpstreamConnection?
+    private(set) var isWaitingForUpstream = false
+    var upstreamHead = UpstreamHead()
+    var out = ByteBuffer()
+    var isReading = true
+    var isUpstreamReading = true
     private var isAdvancing = false
 
     /// What the deadline is for: the wait, and the request during which it began.
-    private var awaited: (ExchangeMachine.Waiting, UInt64) = (.nothing, 0)
+    var awaited: (ExchangeMachine.Waiting, UInt64) = (.nothing, 0)
+    /// When what the machine waits for has taken too long; `deadline` is earlier where a credential expires before.
+    var patience = Int64.max
     var deadline = Int64.max
     var wheelTick = Int64.max
 
@@ -72,16 +74,24 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
 
     func closed() {
         let now = worker.now()
+        stream = nil
+        // What the client sent last may still be on its way through the tunnel.
+        if upstream != nil, machine.tunnel?.isOver == true { return setDeadline(now.monotonic) }
+        leave(now)
+    }
+
+    /// Nothing is left to be done.
+    func leave(_ now: Now) {
         if !exchange.isOpen, machine.endedInHead() {
             exchange.beginMalformed(worker: worker, now)
             worker.exchangeBegan()
         }
         if exchange.isOpen { finishRecord(.clientGone, reason: "client-gone", now) }
+        if machine.tunnel?.isOver == false { upstream?.reset() }
         dropUpstream(now)
         machine.closed()
         deadline = .max
         out = ByteBuffer()
-        stream = nil
         worker.closed(self)
     }
 
@@ -96,7 +106,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
 
     // MARK: Actions of the client's side
 
-    private func perform(_ action: ExchangeMachine.ClientAction, _ now: Now) {
+    func perform(_ action: ExchangeMachine.ClientAction, _ now: Now) {
         switch action {
         case .wait: break
         case .decide: begin(now)
@@ -105,6 +115,8 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         case .abort: abort(.clientGone, reason: "request-broken", now)
         case .finish: stream?.finishOutput()
         case .close: close()
+        case .finishUpstream: finishUpstream(now)
+        case .breakTunnel: endStream(.protocolError, now)
         }
     }
 
@@ -145,14 +157,15 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     private func forward(_ admitted: borrowing Admitted, _ now: Now) {
         exchange.admit(admitted, worker: worker)
         let limit = admitted.limit
+        let upgrade = admitted.route.upgrade(machine.head, in: machine.inbound)
         guard let pool = exchange.plan?.pool else {
             return refuse(Refused(.upstream(.noHealthyEndpoint(retryAfter: 5)), limit: limit), now)
         }
         upstreamHead.render(
             admitted, decision: exchange.decision, hostField: pool.settings.hostField, peer: peer.address,
             spanID: worker.nextSpanID(), head: machine.head, in: machine.inbound, gatekeeper: worker.gatekeeper,
-            client: clientFacts)
-        if let refusal = machine.admit(maximumBodyBytes: admitted.route.maximumBodyBytes) {
+            client: clientFacts, upgrade: upgrade)
+        if let refusal = machine.admit(maximumBodyBytes: admitted.route.maximumBodyBytes, upgrade: upgrade) {
             return refuse(Refused(refusal, admission: admitted.admission, limit: limit), now)
         }
         acquire(from: pool, fresh: false, now)
@@ -184,7 +197,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
             connection.send(first)
         case .refuse(let refusal):
             refuse(Refused(refusal, limit: exchange.limit), now)
-        case .decide, .abort, .finish, .close:
+        case .decide, .abort, .finish, .close, .finishUpstream, .breakTunnel:
             abort(.clientGone, reason: "request-broken", now)
         }
     }
@@ -210,7 +223,8 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
 
     func upstreamReceived(_ bytes: ByteBuffer) {
         let now = worker.now()
-        out.clear()
+        // A tunnel renders nothing: `out` is empty then, and stays so.
+        if out.readableBytes > 0 { out.clear() }
         perform(machine.answerReceived(bytes, fields: exchange.fields(worker), into: &out), now)
         settle(now.monotonic)
     }
@@ -219,8 +233,15 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         guard upstream != nil else { return }
         upstream = nil
         let now = worker.now()
-        out.clear()
+        if stream == nil { return leave(now) }
+        if out.readableBytes > 0 { out.clear() }
         perform(machine.upstreamEnded(inOrder: inOrder, into: &out), now)
+        settle(now.monotonic)
+    }
+
+    func upstreamEnded() {
+        let now = worker.now()
+        perform(machine.upstreamFinished(), now)
         settle(now.monotonic)
     }
 
@@ -229,12 +250,14 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         settle(now)
     }
 
-    private func perform(_ action: ExchangeMachine.AnswerAction, _ now: Now) {
+    func perform(_ action: ExchangeMachine.AnswerAction, _ now: Now) {
         switch action {
         case .wait:
             break
         case .send(let tail):
+            guard !machine.isEventStream || exchange.stream != nil || openStream(.events, now) else { return }
             write(tail)
+            partIfAwaited(now)
         case .finish(let tail):
             write(tail)
             finish(now)
@@ -246,11 +269,17 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
             refuse(Refused(refusal, limit: exchange.limit), now)
         case .abort:
             abort(.upstreamError, reason: "upstream-truncated", now)
+        case .openTunnel(let tail):
+            openTunnel(tail, now)
+        case .finishClient:
+            finishClient(now)
+        case .breakTunnel:
+            endStream(.protocolError, now)
         }
     }
 
     /// Sends what was rendered into `out` and the tail with one system call.
-    private func write(_ tail: ByteBuffer?) {
+    func write(_ tail: ByteBuffer?) {
         guard let stream else { return }
         exchange.bytesOut += out.readableBytes + (tail?.readableBytes ?? 0)
         if out.readableBytes > 0 {
@@ -268,7 +297,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
 
     // MARK: Answers of our own
 
-    private func refuse(_ refused: Refused, _ now: Now) {
+    func refuse(_ refused: Refused, _ now: Now) {
         if !exchange.isOpen {
             // The head was never whole, so that `decide` had no chance to open the record.
             exchange.beginMalformed(worker: worker, now)
@@ -310,30 +339,15 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     }
 
     /// Both sides are cut so that nobody can take what was sent for a whole answer.
-    private func abort(_ outcome: Outcome, reason: StaticString, _ now: Now) {
+    func abort(_ outcome: Outcome, reason: StaticString, _ now: Now) {
         if exchange.isOpen { finishRecord(outcome, reason: reason, now) }
         dropUpstream(now)
         machine.closed()
         stream?.reset()
     }
 
-    private func close() {
+    func close() {
         stream?.close()
-    }
-
-    // MARK: Draining
-
-    /// Closes the connection when it is idle, else after the present request.
-    func drain() {
-        machine.drain()
-        guard machine.isIdle, let stream else { return }
-        // What is still queued is the end of an answer.
-        if stream.isDrained { close() } else { perform(machine.finish(), worker.now()) }
-    }
-
-    /// The time for draining is over.
-    func abandon() {
-        abort(.clientGone, reason: "shut-down", worker.now())
     }
 
     // MARK: The upstream connection
@@ -344,7 +358,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         exchange.plan?.pool?.cancel(self)
     }
 
-    private func releaseUpstream(reusable: Bool, _ now: Now) {
+    func releaseUpstream(reusable: Bool, _ now: Now) {
         guard let connection = upstream else { return }
         upstream = nil
         if !isUpstreamReading { connection.setReading(true) }
@@ -352,94 +366,15 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         connection.release(reusable: reusable, now: now.monotonic)
     }
 
-    private func dropUpstream(_ now: Now) {
+    func dropUpstream(_ now: Now) {
         stopWaiting()
         releaseUpstream(reusable: false, now)
-    }
-
-    // MARK: Back-pressure and deadlines
-
-    private func settle(_ now: Int64) {
-        let wants = machine.wantsClientBytes && (upstream?.isWritable ?? true)
-        if wants != isReading { setReading(wants) }
-        setDeadline(now)
-    }
-
-    private func setReading(_ reads: Bool) {
-        isReading = reads
-        stream?.setReading(reads)
-    }
-
-    private func setUpstreamReading(_ reads: Bool) {
-        guard let upstream, reads != isUpstreamReading else { return }
-        isUpstreamReading = reads
-        upstream.setReading(reads)
-    }
-
-    private func setDeadline(_ now: Int64) {
-        let rules = worker.rules
-        let waiting = machine.waiting
-        defer { awaited = (waiting, exchange.number) }
-        switch waiting {
-        case .restOfHead, .clientToRead, .peerToClose:
-            // These have one deadline from their beginning on: nothing that drips in puts it off.
-            if awaited == (waiting, exchange.number), deadline != .max { return }
-        case .request, .requestBody, .answer, .verdict, .upstream, .nothing:
-            break
-        }
-        let wait: Int64? =
-            switch waiting {
-            case .request: rules.idleTimeout
-            case .restOfHead: rules.headTimeout
-            case .requestBody: rules.bodyTimeout
-            // A client that does not read its answer is held to the time of one that does not send its body.
-            case .answer:
-                isWaitingForUpstream
-                    ? nil : isUpstreamReading ? exchange.plan?.pool?.settings.responseTimeout : rules.bodyTimeout
-            case .clientToRead: rules.bodyTimeout
-            case .peerToClose: stream?.isDrained ?? true ? 2_000_000_000 : rules.bodyTimeout
-            case .verdict, .upstream, .nothing: nil
-            }
-        deadline = wait.map { now + $0 } ?? .max
-        worker.noteDeadline(self)
-    }
-
-    func deadlinePassed(now: Int64) {
-        let time = worker.now()
-        deadline = .max
-        switch machine.waiting {
-        case .request, .peerToClose:
-            close()
-        case .clientToRead:
-            abort(.clientGone, reason: "timeout", time)
-        case .restOfHead:
-            refuse(Refused(.headTimeout), time)
-        case .requestBody where !machine.isExchanging:
-            // The body of a request that was refused: its record is written.
-            close()
-        case .requestBody:
-            guard !isWaitingForUpstream else { break }
-            let isUpstreamSlow = !(upstream?.isWritable ?? true)
-            timeOut(isUpstreamSlow ? .upstream(.responseTimeout) : .bodyTimeout, time)
-        case .answer:
-            timeOut(.upstream(.responseTimeout), time)
-        case .verdict, .upstream, .nothing:
-            break
-        }
-        settle(time.monotonic)
-    }
-
-    private func timeOut(_ refusal: Refusal, _ now: Now) {
-        if machine.hasAnswerBegun {
-            abort(isUpstreamReading ? .upstreamError : .clientGone, reason: "timeout", now)
-        } else {
-            refuse(Refused(refusal, limit: exchange.limit), now)
-        }
     }
 
     // MARK: Audit
 
     private func finishRecord(_ outcome: Outcome, reason: StaticString, status: Int? = nil, _ now: Now) {
+        guard exchange.stream == nil else { return closeRecord(StreamEnd(outcome), now) }
         exchange.finish(
             outcome, reason: reason, status: status ?? machine.status, bytesIn: machine.bytesIn, peer: peerText,
             worker: worker, now)

@@ -19,12 +19,18 @@ struct Exchange {
     private(set) var limit: LimitVerdict?
     private(set) var isHEAD = false
     private(set) var isOldClient = false
+    /// The stream that the exchange has become; its opening is on record, its end is not.
+    private(set) var stream: StreamKind?
     var bytesOut = 0
 
+    private var verb = Method.other
     private var method: [UInt8] = []
     private var path: [UInt8] = []
+    private var authority: [UInt8] = []
+    /// The configuration under which the request was admitted, or a review of its stream was last.
+    private(set) var generation: UInt64 = 0
     private var began = Now(monotonic: 0, unixNanoseconds: 0)
-    private var admission: Admission?
+    private(set) var admission: Admission?
     private var entry: PolicyEntry?
     private var endpoint: Int?
 
@@ -40,6 +46,8 @@ struct Exchange {
         let raw = bytes.readableBytesUInt8Span
         copy(raw.extracting(head.methodRange.range), into: &method)
         copy(raw.extracting(head.path.range), into: &path)
+        copy(raw.extracting(head.authority.range), into: &authority)
+        verb = head.method
         if let index = head.requestID,
             let adopted = DecisionID(adopting: raw.extracting(head.fields[index].value.range))
         {
@@ -67,8 +75,11 @@ struct Exchange {
         admission = nil
         entry = nil
         endpoint = nil
+        stream = nil
+        verb = .other
         method.removeAll(keepingCapacity: true)
         path.removeAll(keepingCapacity: true)
+        authority.removeAll(keepingCapacity: true)
     }
 
     private func copy(_ span: Span<UInt8>, into bytes: inout [UInt8]) {
@@ -81,6 +92,7 @@ struct Exchange {
         admission = admitted.admission
         limit = admitted.limit
         entry = admitted.entry
+        generation = worker.gatekeeper.generation
     }
 
     mutating func refuse(_ refused: Refused, worker: Worker) {
@@ -99,19 +111,68 @@ struct Exchange {
         AnswerFields(decision: decision, limit: limit, rules: worker.limitLines)
     }
 
+    /// Asks the gate whether the request would still be admitted, and takes over what holds from now on.
+    mutating func review(
+        upgrade: UpgradeProtocol?, peer: inout Peer, worker: Worker, _ now: Now
+    ) -> Gatekeeper.Review {
+        guard let route = plan?.route else { return .revoked }
+        let review = worker.gatekeeper.review(
+            verb, methodBytes: method.span, path: path.span, host: authority.span, on: route, switchingTo: upgrade,
+            admission: admission, peer: &peer, now: now)
+        generation = worker.gatekeeper.generation
+        if case .admitted(let renewed) = review { admission = renewed }
+        return review
+    }
+
     /// Writes the audit record and counts the request.
     mutating func finish(
         _ outcome: Outcome, reason: StaticString, status: Int, bytesIn: Int, peer: AuditText, worker: Worker,
         _ now: Now
     ) {
         isOpen = false
+        count(outcome, status: status, worker: worker, now)
+        record(
+            outcome, reason: reason, phase: nil, status: status, bytesIn: bytesIn, peer: peer, worker: worker, now)
+    }
+
+    /// Writes the first of a stream's two records, and counts the request: its duration is that to here.
+    mutating func open(
+        _ kind: StreamKind, status: Int, bytesIn: Int, peer: AuditText, worker: Worker, _ now: Now
+    ) {
+        stream = kind
+        worker.metrics.streams.opened(kind).add()
+        count(.admitted, status: status, worker: worker, now)
+        record(
+            .admitted, reason: "", phase: .open, status: status, bytesIn: bytesIn, peer: peer, worker: worker, now)
+    }
+
+    /// Writes the second.
+    mutating func close(
+        _ kind: StreamKind, _ end: StreamEnd, status: Int, bytesIn: Int, peer: AuditText, worker: Worker, _ now: Now
+    ) {
+        isOpen = false
+        stream = nil
+        worker.metrics.streams.closed(kind, end).add()
+        record(
+            end.outcome, reason: end.label, phase: .close, status: status, bytesIn: bytesIn, peer: peer,
+            worker: worker, now)
+    }
+
+    private func count(_ outcome: Outcome, status: Int, worker: Worker, _ now: Now) {
         let micros = (now.monotonic - began.monotonic) / 1000
         (plan?.metrics ?? worker.unrouted).record(outcome, status: status, micros: micros)
+    }
+
+    private func record(
+        _ outcome: Outcome, reason: StaticString, phase: AuditPhase?, status: Int, bytesIn: Int, peer: AuditText,
+        worker: Worker, _ now: Now
+    ) {
         guard let ring = worker.ring else { return }
         let policyEntry: AuditText? = if let entry { worker.entryText(entry) } else { nil }
         let upstream: AuditText? = if let endpoint { plan?.upstreamName(endpoint) } else { nil }
         ring.append(
-            unixNanoseconds: began.unixNanoseconds,
+            // The end of a stream may be days after the decision, and is looked for where it happened.
+            unixNanoseconds: phase == .close ? now.unixNanoseconds : began.unixNanoseconds,
             decision: decision,
             route: plan?.auditName,
             method: method.span,
@@ -119,12 +180,13 @@ struct Exchange {
             status: status,
             outcome: outcome,
             reason: reason,
+            phase: phase,
             identity: admission?.auditMembers ?? .none,
             policyEntry: policyEntry,
             peer: peer,
             upstream: upstream,
             bytesIn: Int64(bytesIn),
             bytesOut: Int64(bytesOut),
-            durationMicros: micros)
+            durationMicros: (now.monotonic - began.monotonic) / 1000)
     }
 }

@@ -8,6 +8,7 @@ extension ExchangeMachine {
     mutating func answerReceived(
         _ bytes: ByteBuffer, fields: borrowing AnswerFields, into out: inout ByteBuffer
     ) -> AnswerAction {
+        if phase == .tunnel { return passToClient(bytes) }
         guard phase == .forwarding else { return .wait }
         if answer.readableBytes == 0 {
             answer = bytes
@@ -25,11 +26,22 @@ extension ExchangeMachine {
                 if let refusal = takeAnswerHead(fields: fields, into: &out) { return .refuse(refusal) }
             }
         }
+        if phase == .tunnel { return beginTunnel() }
         return relayAnswerBody(into: &out)
+    }
+
+    /// Moves what has to wait out of a receive buffer that is much larger.
+    static func keep(_ buffer: inout ByteBuffer) {
+        let count = buffer.readableBytes
+        guard count > 0, buffer.storageCapacity > 2 * count + 4096 else { return }
+        var kept = ByteBufferAllocator().buffer(capacity: count)
+        kept.writeBytes(buffer.readableBytesSpan)
+        buffer = kept
     }
 
     /// The upstream connection ended. What that makes whole is appended to `out`.
     mutating func upstreamEnded(inOrder: Bool = true, into out: inout ByteBuffer) -> AnswerAction {
+        if phase == .tunnel { return upstreamLeftTunnel() }
         guard phase == .forwarding else { return .wait }
         switch answerPhase {
         case .head:
@@ -63,10 +75,7 @@ extension ExchangeMachine {
 
     private mutating func takeAnswerHead(fields: borrowing AnswerFields, into out: inout ByteBuffer) -> Refusal? {
         let head = answerParser.head
-        // 101 switches nothing that was asked for: no tunnel is ever begun (RFC 9110 §7.8).
-        guard head.status != 101 else {
-            return .upstream(.malformedAnswer("The answer switches protocols without having been asked to."))
-        }
+        guard head.status != 101 else { return switchProtocols(head, fields: fields, into: &out) }
         if head.isInterim {
             interims += 1
             guard interims <= Self.maximumInterims else {
@@ -94,6 +103,10 @@ extension ExchangeMachine {
         fields.append(
             head, of: answer, isAnswerToHEAD: parser.head.method == .head, isChunked: output == .chunked,
             connection: closesAfterAnswer ? .close : isOldClient ? .keepAlive : .none, to: &out)
+        switch head.framing {
+        case .none, .length: break
+        case .chunked, .untilClose: isEventStream = head.isEventStream(in: answer)
+        }
         isAnswerReusable = head.keepAlive
         answerBody = BodyRelay(head.framing, output: output)
         answerPhase = answerBody.isFinished ? .done : .body

@@ -11,6 +11,10 @@ struct ExchangeMachine {
     /// What the connection waits for; the shell holds one deadline for it.
     enum Waiting: Sendable {
         case request, restOfHead, clientToRead, verdict, upstream, requestBody, answer, peerToClose, nothing
+        /// The next bytes of a tunnel, in either direction, or of a stream of events.
+        case tunnel, events
+        /// The last bytes of a tunnel that is ending.
+        case endOfTunnel
     }
 
     enum ClientAction {
@@ -25,6 +29,10 @@ struct ExchangeMachine {
         /// The client will send nothing more and is owed nothing more: close when everything written is sent.
         case finish
         case close
+        /// The client will send nothing more through the tunnel: end the direction towards the upstream.
+        case finishUpstream
+        /// What came through the tunnel is not the protocol that was switched to.
+        case breakTunnel
     }
 
     enum AnswerAction {
@@ -37,6 +45,12 @@ struct ExchangeMachine {
         case retry
         case refuse(Refusal)
         case abort
+        /// The upstream switches protocols: send what was rendered and the tail, and write both directions down as a
+        /// tunnel from now on.
+        case openTunnel(tail: ByteBuffer?)
+        /// The upstream will send nothing more through the tunnel: end the direction towards the client.
+        case finishClient
+        case breakTunnel
     }
 
     enum NextAction {
@@ -47,7 +61,7 @@ struct ExchangeMachine {
     }
 
     enum Phase {
-        case head, deciding, forwarding, discarding, lingering, closed
+        case head, deciding, forwarding, discarding, tunnel, lingering, closed
     }
 
     enum AnswerPhase {
@@ -63,8 +77,9 @@ struct ExchangeMachine {
     static let maximumInterims = 16
     static let maximumLingered = 4 << 20
 
+    let limits: HeadLimits
     var phase = Phase.head
-    private(set) var inbound = ByteBuffer()
+    var inbound = ByteBuffer()
     var parser: RequestParser
     private var requestBody = BodyRelay(RequestFraming.none, output: .raw)
     var isRequestDone = true
@@ -80,6 +95,12 @@ struct ExchangeMachine {
     var hasAnswerBegun = false
     var hasSentAnswer = false
     var status = 0
+    /// The protocol that was asked for and may be switched to.
+    var upgrade: UpgradeProtocol?
+    /// There once protocols were switched.
+    var tunnel: Tunnel?
+    /// Whether the answer is one that may be silent for long and ends with its caller's credential.
+    var isEventStream = false
 
     var hasInputEnded = false
     var isDraining = false
@@ -88,9 +109,10 @@ struct ExchangeMachine {
     var closesAfterAnswer = false
     private var lingered = 0
     /// Bytes of the present request, head and body, taken from the client.
-    private(set) var bytesIn = 0
+    var bytesIn = 0
 
     init(limits: HeadLimits) {
+        self.limits = limits
         self.parser = RequestParser(limits: limits)
         self.answerParser = ResponseParser(limits: limits)
     }
@@ -104,8 +126,9 @@ struct ExchangeMachine {
         switch phase {
         case .head: isHeldBack ? .clientToRead : inbound.readableBytes == 0 ? .request : .restOfHead
         case .deciding: .verdict
-        case .forwarding: isRequestDone ? .answer : .requestBody
+        case .forwarding: !isRequestDone ? .requestBody : isEventStream ? .events : .answer
         case .discarding: .requestBody
+        case .tunnel: tunnel?.isEnding ?? true ? .endOfTunnel : .tunnel
         case .lingering: .peerToClose
         case .closed: .nothing
         }
@@ -117,6 +140,7 @@ struct ExchangeMachine {
         case .head: !isHeldBack
         case .discarding, .lingering: true
         case .deciding, .forwarding: inbound.readableBytes < Self.maximumAhead && !hasInputEnded
+        case .tunnel: !hasInputEnded
         case .closed: false
         }
     }
@@ -124,7 +148,7 @@ struct ExchangeMachine {
     /// Whether a request is under way that an audit record is owed for.
     var isExchanging: Bool {
         switch phase {
-        case .deciding, .forwarding: true
+        case .deciding, .forwarding, .tunnel: true
         case .head, .discarding, .lingering, .closed: false
         }
     }
@@ -146,6 +170,8 @@ struct ExchangeMachine {
             return lingered > Self.maximumLingered ? .close : .wait
         case .closed:
             return .wait
+        case .tunnel:
+            return passUpstream(bytes)
         case .head, .deciding, .forwarding, .discarding:
             if inbound.readableBytes == 0 {
                 inbound = bytes
@@ -164,14 +190,6 @@ struct ExchangeMachine {
         Self.keep(&inbound)
     }
 
-    static func keep(_ buffer: inout ByteBuffer) {
-        let count = buffer.readableBytes
-        guard count > 0, buffer.storageCapacity > 2 * count + 4096 else { return }
-        var kept = ByteBufferAllocator().buffer(capacity: count)
-        kept.writeBytes(buffer.readableBytesSpan)
-        buffer = kept
-    }
-
     /// Goes on with what was received before.
     mutating func advance() -> ClientAction {
         switch phase {
@@ -179,6 +197,7 @@ struct ExchangeMachine {
         case .deciding, .closed, .lingering: .wait
         case .forwarding: isRequestDone || !isUpstreamReady ? .wait : relayRequestBody()
         case .discarding: discard()
+        case .tunnel: passAhead()
         }
     }
 
@@ -195,6 +214,9 @@ struct ExchangeMachine {
             return finish()
         case .closed, .deciding:
             return .wait
+        case .tunnel:
+            tunnel?.end(.client)
+            return .finishUpstream
         case .forwarding:
             guard !isRequestDone else { return .wait }
             discarding.clear()
@@ -215,13 +237,14 @@ struct ExchangeMachine {
             guard !parser.isIdle else { return false }
             bytesIn = inbound.readableBytes
             return true
-        case .deciding, .forwarding, .discarding, .closed:
+        case .deciding, .forwarding, .discarding, .tunnel, .closed:
             return false
         }
     }
 
     mutating func closed() {
         phase = .closed
+        tunnel = nil
         inbound = ByteBuffer()
         answer = ByteBuffer()
     }
@@ -248,13 +271,15 @@ struct ExchangeMachine {
     // MARK: The verdict
 
     /// The gate admitted the request: its head leaves the buffer, its body follows as the upstream can take it.
-    mutating func admit(maximumBodyBytes: Int64?) -> Refusal? {
+    /// `upgrade` is the protocol that the request may switch to.
+    mutating func admit(maximumBodyBytes: Int64?, upgrade: UpgradeProtocol? = nil) -> Refusal? {
         let framing = parser.head.framing
         if case .length(let length) = framing, let maximumBodyBytes, length > maximumBodyBytes {
             return .malformedBody(.bodyTooLarge)
         }
         consumeHead()
         phase = .forwarding
+        self.upgrade = upgrade
         requestBody = BodyRelay(
             framing, output: framing == .chunked ? .chunked : .raw, maximumBytes: maximumBodyBytes)
         isRequestDone = requestBody.isFinished
@@ -284,7 +309,7 @@ struct ExchangeMachine {
         case .head:
             bytesIn = inbound.readableBytes
             keeps = false
-        case .discarding, .lingering, .closed:
+        case .discarding, .tunnel, .lingering, .closed:
             keeps = false
         }
         if !keeps { phase = .lingering } else if phase == .forwarding { phase = .head }
@@ -369,41 +394,5 @@ struct ExchangeMachine {
     /// Lets go of a drained receive buffer, so that its owner can fill it again instead of allocating another.
     private mutating func releaseIfEmpty() {
         if inbound.readableBytes == 0 { inbound = ByteBuffer() }
-    }
-
-    // MARK: The end of an exchange
-
-    /// Whether the upstream connection may serve another request: the answer ended cleanly, nothing came behind it,
-    /// and the request was taken whole.
-    var isUpstreamReusable: Bool {
-        answerPhase == .done && answer.readableBytes == 0 && isRequestDone && hasAnswerBegun
-            && isAnswerReusable
-    }
-
-    /// The answer was handed to the client's channel: what now.
-    mutating func exchangeFinished() -> NextAction {
-        let isRequestDone = self.isRequestDone
-        finishExchange()
-        guard !closesAfterAnswer, isRequestDone, !isInputExhausted else {
-            phase = .lingering
-            return .linger
-        }
-        phase = .head
-        return .advance
-    }
-
-    /// A refusal was handed to the client's channel: what now.
-    mutating func refusalSent(kept: Bool) -> NextAction {
-        kept ? .advance : .linger
-    }
-
-    private mutating func finishExchange() {
-        if phase != .discarding { parser.reset() }
-        answer = ByteBuffer()
-        answerPhase = .done
-        hasAnswerBegun = false
-        hasSentAnswer = false
-        isUpstreamReady = false
-        isRequestDone = true
     }
 }

@@ -50,7 +50,8 @@ struct UpstreamHead {
 
     mutating func render(
         _ admitted: borrowing Admitted, decision: DecisionID, hostField: UpstreamSettings.HostField, peer: PeerAddress,
-        spanID: UInt64, head: RequestHead, in buffer: ByteBuffer, gatekeeper: Gatekeeper, client: ClientFacts
+        spanID: UInt64, head: RequestHead, in buffer: ByteBuffer, gatekeeper: Gatekeeper, client: ClientFacts,
+        upgrade: UpgradeProtocol? = nil
     ) {
         bytes.clear()
         let raw = buffer.readableBytesSpan
@@ -90,6 +91,11 @@ struct UpstreamHead {
                 out.append("transfer-encoding: chunked\r\n")
             }
             if head.expectsContinue { out.append("expect: 100-continue\r\n") }
+            if let upgrade {
+                out.append("connection: upgrade\r\nupgrade: ")
+                out.append(upgrade.name)
+                out.append("\r\n")
+            }
             if let admission {
                 out.append(admission.identityFields)
                 if route.preAuthenticates {

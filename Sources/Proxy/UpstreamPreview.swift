@@ -17,7 +17,8 @@ package enum UpstreamPreview {
         var rendered = UpstreamHead()
         rendered.render(
             admitted, decision: decision, hostField: upstream.hostField, peer: peer, spanID: 1, head: head, in: bytes,
-            gatekeeper: gatekeeper, client: UpstreamHead.ClientFacts(peer: peer))
+            gatekeeper: gatekeeper, client: UpstreamHead.ClientFacts(peer: peer),
+            upgrade: admitted.route.upgrade(head, in: bytes))
         guard let endpoint = upstream.endpoints.first else { return rendered.bytes }
         return rendered.bytes(for: endpoint)
     }

@@ -17,6 +17,7 @@ import Wire
 final class Worker {
     /// What a connection needs of its route besides the snapshot's own.
     final class RoutePlan {
+        let route: Route
         let pool: Pool?
         let auditName: AuditText
         let metrics: RouteMetrics
@@ -24,6 +25,7 @@ final class Worker {
         let endpointNames: [AuditText]
 
         init(route: Route, pool: Pool?, metrics: RouteMetrics) {
+            self.route = route
             self.pool = pool
             self.auditName = AuditText(route.name)
             self.metrics = metrics
@@ -51,6 +53,8 @@ final class Worker {
     static let maximumProofs = 4096
     /// Password hashes of one loop that may wait for a thread.
     static let maximumHashes = 64
+    /// Streams reviewed in one tick, some 10 µs each: a new configuration must not hold up the requests of its loop.
+    private static let maximumReviews = 1000
 
     let reactor: Reactor
     let shared: Shared
@@ -77,6 +81,9 @@ final class Worker {
     private var spanID: UInt64
     private var entries: [PolicyEntryKey: AuditText] = [:]
     private var lastIdleSweep: Int64 = 0
+    /// Streams that are still to be reviewed under the generation beside it.
+    private var unreviewed: [ClientHandler] = []
+    private var reviewedGeneration: UInt64
     private var lastSweep: Int64
     private let sweepsLimiter: Bool
     private var whenEmpty: [@Sendable () -> Void] = []
@@ -92,6 +99,7 @@ final class Worker {
         self.gatekeeper = Gatekeeper(snapshot: publication.snapshot, generation: generation, shared: shared.gate)
         self.ids = DecisionIDGenerator(random: &random)
         self.spanID = random.next()
+        self.reviewedGeneration = generation
         self.unrouted = metrics.route("")
         self.limitLines = LimitLines(publication.snapshot.limits)
         self.lastSweep = reactor.now
@@ -159,11 +167,24 @@ final class Worker {
             handler.deadlinePassed(now: now)
             wheel.note(handler)
         }
+        reviewStreams()
         guard now - lastIdleSweep >= 1_000_000_000 else { return }
         lastIdleSweep = now
         adoptLatest()
         for pool in pools.values { pool.expireIdle(now: now) }
         sweep(now)
+    }
+
+    /// After a change of configuration or credentials: asks for every stream whether it may go on.
+    private func reviewStreams() {
+        if gatekeeper.generation != reviewedGeneration {
+            reviewedGeneration = gatekeeper.generation
+            unreviewed = connections.values.filter(\.machine.isStanding)
+        }
+        guard !unreviewed.isEmpty else { return }
+        let now = self.now()
+        for handler in unreviewed.suffix(Self.maximumReviews) { handler.review(now) }
+        unreviewed.removeLast(min(unreviewed.count, Self.maximumReviews))
     }
 
     /// Every half minute, off the loop: buckets that are full again give their memory back. One loop does it for all.

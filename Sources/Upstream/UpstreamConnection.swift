@@ -13,6 +13,8 @@ package protocol UpstreamConsumer: AnyObject {
     /// The connection ended. It is no longer in the pool. `inOrder` is false for a reset and every other failure, after
     /// which an answer that lasts until the end is not known to be whole.
     func upstreamClosed(inOrder: Bool)
+    /// The server will send nothing more on a connection that is a tunnel; it can still be written to.
+    func upstreamEnded()
     /// Writes towards the upstream may go on, or must pause.
     func upstreamWritabilityChanged(_ isWritable: Bool)
 }
@@ -31,6 +33,7 @@ package final class UpstreamConnection: StreamHandler {
     private var consumer: (any UpstreamConsumer)?
     /// Whether the server ended its side itself.
     private var hasEndedInOrder = false
+    private var isTunnel = false
     private var stream: (any ByteStream)?
 
     init(endpoint: Int, pool: Pool) {
@@ -67,6 +70,22 @@ package final class UpstreamConnection: StreamHandler {
         stream?.setReading(isReading)
     }
 
+    /// The connection speaks another protocol from now on and never goes back to the pool: its two directions end one by
+    /// one.
+    package func becomeTunnel() {
+        isTunnel = true
+    }
+
+    /// Says that nothing more will be sent, once everything queued is.
+    package func finishOutput() {
+        stream?.finishOutput()
+    }
+
+    /// Ends the connection so that the server cannot take what it has for the whole.
+    package func reset() {
+        stream?.reset()
+    }
+
     /// Gives the connection back. It is kept when the answer ended cleanly, else closed.
     package func release(reusable: Bool, now: Int64) {
         consumer = nil
@@ -84,10 +103,11 @@ package final class UpstreamConnection: StreamHandler {
         consumer.upstreamReceived(bytes)
     }
 
-    /// A server that ends its side has said all it will say: nothing more can be asked on this connection.
+    /// A server that ends its side has said all it will say: nothing more can be asked on this connection. In a tunnel
+    /// there may be more to tell it.
     package func ended() {
         hasEndedInOrder = true
-        stream?.close()
+        if isTunnel, let consumer { consumer.upstreamEnded() } else { stream?.close() }
     }
 
     package func closed() {

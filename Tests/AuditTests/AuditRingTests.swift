@@ -39,6 +39,18 @@ import Testing
                 """)
     }
 
+    @Test(arguments: [(AuditPhase.open, "open"), (.close, "close")])
+    func aStreamsRecordsSayWhichTheyAre(_ phase: AuditPhase, _ name: String) throws {
+        let ring = try AuditRing()
+        let nothing: [UInt8] = []
+        ring.append(
+            unixNanoseconds: 0, decision: DecisionID(high: 0, low: 0), route: nil, method: nothing.span,
+            path: nothing.span, status: 101, outcome: .admitted, reason: "", phase: phase, identity: .none,
+            policyEntry: nil, peer: AuditText("[::1]:1"), upstream: nil, bytesIn: 0, bytesOut: 0, durationMicros: 0)
+        let record = String(decoding: try #require(ring.takeAll().first), as: UTF8.self)
+        #expect(record.contains(#""reason":null,"phase":"\#(name)","subject":"#))
+    }
+
     @Test(arguments: ["/a?token=secret", "/a#token=secret", "/a?", "/a?b#c"])
     func queriesStayOut(path: String) throws {
         let ring = try AuditRing()

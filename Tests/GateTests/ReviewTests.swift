@@ -91,7 +91,8 @@ import Wire
             let now = Now(monotonic: 0, unixNanoseconds: ReviewTests.now * 1_000_000_000)
             var verdict = gatekeeper.decide(parser.head, in: bytes, peer: &peer, now: now)
             if case .verify(let attempt) = verdict {
-                verdict = gatekeeper.decide(parser.head, in: bytes, peer: &peer, now: now, attempted: attempt.run(now: 0))
+                verdict = gatekeeper.decide(
+                    parser.head, in: bytes, peer: &peer, now: now, attempted: attempt.run(now: 0))
             }
             guard case .admitted(let admitted) = verdict else { throw NotAdmitted() }
             self.admitted = admitted
@@ -105,9 +106,10 @@ import Wire
             gatekeeper.generation += 1
             let method = Array("GET".utf8)
             let host = Array("a".utf8)
+            var peer = Peer(address: .unknown)
             return gatekeeper.review(
                 .get, methodBytes: method.span, path: path.span, host: host.span, on: admitted.route,
-                switchingTo: upgrade, admission: admitted.admission,
+                switchingTo: upgrade, admission: admitted.admission, peer: &peer,
                 now: Now(monotonic: 0, unixNanoseconds: (ReviewTests.now + seconds) * 1_000_000_000))
         }
     }

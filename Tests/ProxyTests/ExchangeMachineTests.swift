@@ -39,9 +39,10 @@ private struct Shell {
             perform(machine.advance())
         case .refuse(let refusal): refuse(refusal)
         case .sendUpstream(var bytes): toUpstream.writeBuffer(&bytes)
-        case .abort: isAborted = true
+        case .abort, .breakTunnel: isAborted = true
         case .finish: isFinished = true
         case .close: isClosed = true
+        case .finishUpstream: break
         }
     }
 
@@ -83,7 +84,8 @@ private struct Shell {
             machine.retrying()
             machine.upstreamReady()
         case .refuse(let refusal): refuse(refusal)
-        case .abort: isAborted = true
+        case .abort, .breakTunnel: isAborted = true
+        case .openTunnel, .finishClient: break
         }
     }
 

@@ -40,6 +40,18 @@ import Testing
                 ])
     }
 
+    @Test func upgrades() {
+        #expect(
+            problems(
+                #"{"name": "a", "match": {"path": "/a"}, "upstream": "things", "upgrades": ["websocket", "raw/1"]}"#,
+                #"{"name": "b", "match": {"path": "/b"}, "upstream": "things", "upgrades": ["h2c", "a b"]}"#)
+                == [
+                    "4:74: error: $.routes[1].upgrades: \"h2c\" would carry requests past the gateway; remove it",
+                    "4:74: error: $.routes[1].upgrades: \"a b\" is no protocol name; \"websocket\", or name/version, is"
+                        + " wanted",
+                ])
+    }
+
     @Test func matches() {
         #expect(
             problems(

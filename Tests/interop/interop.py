@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Drives the gateway with programs others wrote: curl, requests, aiohttp, wrk and h2load in front of it, nginx and
-HAProxy on either side. One line per combination, a closing line with the sums; exit status 1 when anything failed.
+"""Drives the gateway with programs others wrote: curl, requests, aiohttp, httpx, websockets, wrk and h2load in front of it,
+nginx and HAProxy on either side. One line per combination, a closing line with the sums; exit status 1 when anything failed.
 
     Tests/interop/interop.py [--quick]
 
@@ -33,6 +33,14 @@ try:
     import aiohttp.web
 except ImportError:
     aiohttp = None
+try:
+    import httpx
+except ImportError:
+    httpx = None
+try:
+    import websockets
+except ImportError:
+    websockets = None
 
 QUICK = "--quick" in sys.argv
 MEGABYTE = 1_000_000
@@ -50,10 +58,10 @@ def base64url(data):
 JWKS = {"keys": [{"kty": "oct", "kid": "interop", "use": "sig", "alg": "HS256", "k": base64url(KEY)}]}
 
 
-def token(subject):
+def token(subject, seconds=600):
     header = {"alg": "HS256", "typ": "JWT", "kid": "interop"}
     claims = {
-        "iss": "https://issuer.test/", "aud": "https://api.test/", "sub": subject, "exp": int(time.time()) + 600,
+        "iss": "https://issuer.test/", "aud": "https://api.test/", "sub": subject, "exp": int(time.time()) + seconds,
     }
     signed = ".".join(base64url(json.dumps(part).encode()) for part in (header, claims))
     return signed + "." + base64url(hmac.new(KEY, signed.encode(), hashlib.sha256).digest())
@@ -205,6 +213,16 @@ def aiohttp_with_echo(name, base):
         check(f"{name}: {part.__name__}", lambda part=part: asyncio.run(part()))
 
 
+def httpx_with_echo(name, base):
+    def events():
+        with httpx.stream("GET", base + "/events/200", timeout=30) as answer:
+            expect(answer.headers["content-type"], "text/event-stream", "the type")
+            seen = [line for line in answer.iter_lines() if line]
+        expect(seen, [f"data: {number}" for number in range(200)], "the events")
+
+    check(f"{name}: events", events)
+
+
 def loaders(base, upstream):
     """wrk and h2load with all their connections at once: no error of any kind."""
 
@@ -316,6 +334,57 @@ def aiohttp_upstream(directory):
     check("aiohttp -> tollgate -> aiohttp: bodies", raise_if_failed)
 
 
+def websockets_upstream(directory):
+    """The WebSocket server and client of `websockets`, with its compression and keep-alive."""
+
+    async def echo(connection):
+        async for message in connection:
+            if message == "leave":
+                await connection.close(4001, "as you like")
+            else:
+                await connection.send(message)
+
+    async def talk(base):
+        async with websockets.connect(base + "/socket", max_size=None) as client:
+            for message in ("hello", "", "ü" * 1000, peers.pattern(3 * MEGABYTE)):
+                await client.send(message)
+                expect(await client.recv(), message, "the echo")
+            await (await client.ping())
+
+    async def closed_by_the_server(base):
+        async with websockets.connect(base + "/socket") as client:
+            await client.send("leave")
+            await client.wait_closed()
+            expect((client.close_code, client.close_reason), (4001, "as you like"), "the server's close")
+
+    async def expired(base):
+        fields = {"Authorization": f"Bearer {token('erin', 3)}"}
+        async with websockets.connect(base + "/private/socket", additional_headers=fields) as client:
+            await client.send("hello")
+            expect(await client.recv(), "hello", "the echo")
+            await asyncio.wait_for(client.wait_closed(), 30)
+            expect(client.close_code, 1008, "the gateway's close")
+
+    async def refused(base):
+        try:
+            await websockets.connect(base + "/private/socket")
+        except websockets.InvalidStatus as error:
+            expect(error.response.status_code, 401, "without a token")
+        else:
+            raise AssertionError("it was let in")
+
+    async def serve(part):
+        async with websockets.serve(echo, "127.0.0.1", 0, max_size=None) as server:
+            origin = server.sockets[0].getsockname()[1]
+            with peers.tollgate(directory / "gate-websockets", origin, JWKS) as port:
+                await part(f"ws://127.0.0.1:{port}")
+
+    for part in (talk, closed_by_the_server, expired, refused):
+        check(
+            f"websockets -> tollgate -> websockets: {part.__name__.replace('_', ' ')}",
+            lambda part=part: asyncio.run(serve(part)))
+
+
 # ---------------------------------------------------------------------------------------------------------- main
 
 
@@ -325,6 +394,7 @@ def clients(name, base):
         ("curl", peers.is_installed("curl"), curl_with_echo),
         ("requests", requests, requests_with_echo),
         ("aiohttp", aiohttp, aiohttp_with_echo),
+        ("httpx", httpx, httpx_with_echo),
     ):
         if is_there:
             drive(f"{program} -> {name}", base)
@@ -358,6 +428,10 @@ def combinations(directory):
         aiohttp_upstream(directory)
     else:
         skip("tollgate -> aiohttp", "aiohttp")
+    if websockets:
+        websockets_upstream(directory)
+    else:
+        skip("websockets -> tollgate", "websockets")
 
 
 @contextlib.contextmanager

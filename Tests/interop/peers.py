@@ -54,7 +54,8 @@ def running(arguments, port, **options):
 
 
 class EchoHandler(http.server.BaseHTTPRequestHandler):
-    """Answers POST and PUT with the body, GET /bytes/N with N bytes, GET /chunks/N with N bytes in chunks."""
+    """Answers POST and PUT with the body, GET /bytes/N with N bytes, GET /chunks/N with N bytes in chunks, GET /events/N
+    with N server-sent events."""
 
     protocol_version = "HTTP/1.1"
 
@@ -93,8 +94,21 @@ class EchoHandler(http.server.BaseHTTPRequestHandler):
         kind, _, count = self.path.split("?")[0].strip("/").partition("/")
         if kind in ("bytes", "chunks"):
             self.answer(pattern(int(count)), chunked=kind == "chunks")
+        elif kind == "events":
+            self.events(int(count))
         else:
             self.answer(self.path.encode())
+
+    def events(self, count):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for number in range(count):
+            event = b"data: %d\n\n" % number
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
 
     do_HEAD = do_GET
 

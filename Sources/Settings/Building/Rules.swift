@@ -38,6 +38,7 @@ extension LimitSettings {
         rules.headTimeout = headerTimeout.wholeNanoseconds
         rules.bodyTimeout = bodyTimeout.wholeNanoseconds
         rules.idleTimeout = idleTimeout.wholeNanoseconds
+        rules.streamIdleTimeout = streamIdleTimeout.wholeNanoseconds
         rules.maximumConnections = maximumConnections
         return rules
     }

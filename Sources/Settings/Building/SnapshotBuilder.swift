@@ -156,6 +156,7 @@ package struct SnapshotBuilder: Sendable {
             requiresSolution: route.requireSolution, policy: policy,
             rewrite: try route.compiledRewrite(of: rule.path), forwardsCredentials: route.forwardCredentials,
             preAuthenticates: route.preAuthenticated,
-            maximumBodyBytes: (route.maximumBodyBytes ?? settings.limits.maximumBodyBytes).map(Int64.init))
+            maximumBodyBytes: (route.maximumBodyBytes ?? settings.limits.maximumBodyBytes).map(Int64.init),
+            upgrades: route.upgrades.compactMap { UpgradeProtocol($0) }.filter { !$0.carriesRequests })
     }
 }

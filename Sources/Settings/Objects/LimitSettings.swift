@@ -16,6 +16,8 @@ package struct LimitSettings: Sendable {
     package var bodyTimeout = Duration.seconds(30)
     /// Between two requests of a connection.
     package var idleTimeout = Duration.seconds(75)
+    /// Between two reads, in either direction, of a tunnel or an event stream.
+    package var streamIdleTimeout = Duration.seconds(3_600)
     package var maximumConnections = 20_000
     /// How long requests in flight may take to end after the signal to stop.
     package var drainTimeout = Duration.seconds(30)
@@ -45,6 +47,9 @@ package struct LimitSettings: Sendable {
             Field(
                 "idleTimeout", \.idleTimeout, .duration(.milliseconds(100)...(.seconds(86_400))),
                 "How long a connection may wait for its next request."),
+            Field(
+                "streamIdleTimeout", \.streamIdleTimeout, .duration(.milliseconds(100)...(.seconds(604_800))),
+                "How long a WebSocket, another tunnel or an event stream (text/event-stream) may be silent."),
             Field(
                 "maximumConnections", \.maximumConnections, .integer(1...10_000_000),
                 "Client connections that each event loop holds; beyond it new ones wait in the system's queue."),

@@ -1,3 +1,4 @@
+import Gate
 package import Routing
 import StrictJSON
 
@@ -20,6 +21,7 @@ extension RouteSettings {
 
     /// What one route can be blamed for by itself.
     func check(_ json: JSON, _ reading: inout Reading) {
+        checkUpgrades(json, &reading)
         guard !match.path.isEmpty, !reading.hasErrors(at: reading.path.member("match")) else { return }
         let pattern: RoutePattern
         do throws(RoutingError) {
@@ -47,6 +49,20 @@ extension RouteSettings {
                 hint = "; did you mean {\(near)}?"
             }
             reading.error(error.description + hint, below: ["policy", "resource"], of: json)
+        }
+    }
+
+    private func checkUpgrades(_ json: JSON, _ reading: inout Reading) {
+        for name in upgrades {
+            guard let upgrade = UpgradeProtocol(name) else {
+                reading.error(
+                    "\"\(name)\" is no protocol name; \"websocket\", or name/version, is wanted", below: ["upgrades"],
+                    of: json)
+                continue
+            }
+            guard upgrade.carriesRequests else { continue }
+            reading.error(
+                "\"\(name)\" would carry requests past the gateway; remove it", below: ["upgrades"], of: json)
         }
     }
 }

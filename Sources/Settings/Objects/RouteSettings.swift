@@ -15,6 +15,8 @@ package struct RouteSettings: Sendable {
     /// nil: as in the general limits.
     package var maximumBodyBytes: Int?
     package var preAuthenticated = false
+    /// The protocols of `Upgrade` that pass.
+    package var upgrades = ["websocket"]
 
     /// A way to prove who one is.
     package enum Credential: String, Sendable, CaseIterable {
@@ -48,6 +50,10 @@ package struct RouteSettings: Sendable {
             Field(
                 "preAuthenticated", \.preAuthenticated, .bool,
                 "Tell an Eclipse Ditto upstream the subjects in x-ditto-pre-authenticated."),
+            Field(
+                "upgrades", \.upgrades, .list(.text),
+                "The protocols that clients may switch a connection to, as they stand in Upgrade; from all other requests"
+                    + " that field is removed. Ended when the credential expires or is revoked."),
         ],
         check: { route, json, reading in route.check(json, &reading) })
 }

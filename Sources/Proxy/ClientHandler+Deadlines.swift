@@ -1,0 +1,110 @@
+import Gate
+import Identity
+import Reactor
+import Upstream
+import Wire
+
+/// Back-pressure, and the one deadline of a connection.
+extension ClientHandler {
+    func settle(_ now: Int64) {
+        let wants = machine.wantsClientBytes && (upstream?.isWritable ?? true)
+        if wants != isReading { setReading(wants) }
+        setDeadline(now)
+    }
+
+    private func setReading(_ reads: Bool) {
+        isReading = reads
+        stream?.setReading(reads)
+    }
+
+    func setUpstreamReading(_ reads: Bool) {
+        guard let upstream, reads != isUpstreamReading else { return }
+        isUpstreamReading = reads
+        upstream.setReading(reads)
+    }
+
+    func setDeadline(_ now: Int64) {
+        let rules = worker.rules
+        let waiting = machine.waiting
+        defer { awaited = (waiting, exchange.number) }
+        switch waiting {
+        case .restOfHead, .clientToRead, .endOfTunnel, .peerToClose:
+            // These have one deadline from their beginning on: nothing that drips in puts it off.
+            if awaited == (waiting, exchange.number), deadline != .max { return }
+        case .request, .requestBody, .answer, .events, .tunnel, .verdict, .upstream, .nothing:
+            break
+        }
+        var expires = Int64.max
+        let wait: Int64?
+        switch waiting {
+        case .request: wait = rules.idleTimeout
+        case .restOfHead: wait = rules.headTimeout
+        case .requestBody, .clientToRead, .endOfTunnel: wait = rules.bodyTimeout
+        // A client that does not read its answer is held to the time of one that does not send its body.
+        case .answer:
+            wait =
+                isWaitingForUpstream
+                ? nil : isUpstreamReading ? exchange.plan?.pool?.settings.responseTimeout : rules.bodyTimeout
+        case .events:
+            wait = isUpstreamReading ? rules.streamIdleTimeout : rules.bodyTimeout
+            expires = expiry
+        case .tunnel:
+            wait = rules.streamIdleTimeout
+            expires = expiry
+        case .peerToClose: wait = stream?.isDrained ?? true ? 2_000_000_000 : rules.bodyTimeout
+        case .verdict, .upstream, .nothing: wait = nil
+        }
+        patience = wait.map { now + $0 } ?? .max
+        deadline = min(patience, expires)
+        worker.noteDeadline(self)
+    }
+
+    /// The monotonic time at which the caller's admission is over, as the wall clock stands now; `Int64.max` for never.
+    var expiry: Int64 {
+        guard let expires = exchange.admission?.expires else { return .max }
+        let now = worker.now()
+        let (nanoseconds, overflow) = expires.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !overflow, nanoseconds > now.unixNanoseconds else { return overflow ? .max : now.monotonic }
+        let (time, isFar) = now.monotonic.addingReportingOverflow(nanoseconds - now.unixNanoseconds)
+        return isFar ? .max : time
+    }
+
+    func deadlinePassed(now: Int64) {
+        let time = worker.now()
+        deadline = .max
+        switch machine.waiting {
+        case .request, .peerToClose:
+            close()
+        case .clientToRead:
+            abort(.clientGone, reason: "timeout", time)
+        case .restOfHead:
+            refuse(Refused(.headTimeout), time)
+        case .requestBody where !machine.isExchanging:
+            // The body of a request that was refused: its record is written.
+            close()
+        case .requestBody:
+            guard !isWaitingForUpstream else { break }
+            let isUpstreamSlow = !(upstream?.isWritable ?? true)
+            timeOut(isUpstreamSlow ? .upstream(.responseTimeout) : .bodyTimeout, time)
+        case .answer:
+            timeOut(.upstream(.responseTimeout), time)
+        case .tunnel, .events:
+            if now >= patience { endStream(.idle, time) } else { review(time) }
+            // The patience is that of the last byte; a review is none.
+            return
+        case .endOfTunnel:
+            return giveUpTunnel(time)
+        case .verdict, .upstream, .nothing:
+            break
+        }
+        settle(time.monotonic)
+    }
+
+    private func timeOut(_ refusal: Refusal, _ now: Now) {
+        if machine.hasAnswerBegun {
+            abort(isUpstreamReading ? .upstreamError : .clientGone, reason: "timeout", now)
+        } else {
+            refuse(Refused(refusal, limit: exchange.limit), now)
+        }
+    }
+}

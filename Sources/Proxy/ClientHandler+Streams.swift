@@ -1,0 +1,140 @@
+import Gate
+import Identity
+import NIOCore
+import Reactor
+import Upstream
+
+/// Tunnels and streams of events: opened and closed on record, and never longer than what admitted them.
+extension ClientHandler {
+    // MARK: Opening
+
+    /// Writes the opening record. False when the stream was refused instead, of which nothing has been sent so far.
+    func openStream(_ kind: StreamKind, _ now: Now) -> Bool {
+        // One record more is owed from here on than the request was let in for.
+        guard worker.mayRecord else {
+            refuse(Refused(.auditUnavailable, limit: exchange.limit), now)
+            return false
+        }
+        exchange.open(kind, status: machine.status, bytesIn: machine.bytesIn, peer: peerText, worker: worker, now)
+        // The configuration may have changed between the verdict and the answer.
+        guard exchange.generation != worker.gatekeeper.generation else { return true }
+        review(now)
+        return exchange.isOpen
+    }
+
+    func openTunnel(_ tail: ByteBuffer?, _ now: Now) {
+        guard openStream(machine.tunnel?.kind ?? .upgrade, now) else { return }
+        write(tail)
+        upstream?.becomeTunnel()
+        // A tunnel may be open for days and renders nothing.
+        out = ByteBuffer()
+        upstreamHead = UpstreamHead()
+        perform(machine.advance(), now)
+        if machine.hasInputEnded { perform(machine.receivedEOF(), now) }
+        partIfAwaited(now)
+    }
+
+    // MARK: The two directions
+
+    func finishUpstream(_ now: Now) {
+        upstream?.finishOutput()
+        noteEnd(now)
+    }
+
+    func finishClient(_ now: Now) {
+        stream?.finishOutput()
+        noteEnd(now)
+    }
+
+    /// Both directions have ended; what is queued still leaves.
+    private func noteEnd(_ now: Now) {
+        guard let tunnel = machine.tunnel, tunnel.isOver, exchange.isOpen else { return }
+        closeRecord(tunnel.end, now)
+    }
+
+    /// What the tunnel's end waited for did not come.
+    func giveUpTunnel(_ now: Now) {
+        if exchange.isOpen, let tunnel = machine.tunnel { closeRecord(tunnel.end, now) }
+        guard stream != nil else { return leave(now) }
+        dropUpstream(now)
+        machine.closed()
+        close()
+    }
+
+    // MARK: Ending by the gateway
+
+    /// Ends the stream: a WebSocket by close frames where they fit between two frames, all else by a reset, which nobody
+    /// can take for its end.
+    func endStream(_ end: StreamEnd, _ now: Now) {
+        guard exchange.isOpen else { return }
+        guard machine.tunnel != nil else {
+            closeRecord(end, now)
+            return abort(end.outcome, reason: end.label, now)
+        }
+        let key = UInt32.random(in: .min ... .max)
+        let farewells = machine.part(end, maskingKey: key)
+        switch farewells.toUpstream {
+        case .frame(let frame): upstream?.send(frame)
+        case .end: break
+        case .reset: upstream?.reset()
+        }
+        switch farewells.toClient {
+        case .frame(let frame):
+            write(frame)
+            stream?.finishOutput()
+        case .end: stream?.finishOutput()
+        case .reset: stream?.reset()
+        }
+        closeRecord(end, now)
+        releaseUpstream(reusable: false, now)
+        settle(now.monotonic)
+    }
+
+    /// Asks whether the stream may go on, and ends it if not.
+    func review(_ now: Now) {
+        guard exchange.isOpen, exchange.stream != nil else { return }
+        let upgrade = machine.tunnel == nil ? nil : machine.upgrade
+        switch exchange.review(upgrade: upgrade, peer: &peer, worker: worker, now) {
+        case .admitted:
+            deadline = min(patience, expiry)
+            worker.noteDeadline(self)
+        case .expired: endStream(.expired, now)
+        case .revoked: endStream(.revoked, now)
+        }
+    }
+
+    /// Writes the closing record.
+    func closeRecord(_ end: StreamEnd, _ now: Now) {
+        guard let kind = exchange.stream else { return }
+        exchange.close(
+            kind, end, status: machine.status, bytesIn: machine.bytesIn, peer: peerText, worker: worker, now)
+        worker.exchangeEnded()
+    }
+
+    // MARK: Draining
+
+    /// Closes the connection when it is idle, else after the present request. A WebSocket is told to go, as soon as no
+    /// frame is under way towards the client; other streams may last until `abandon`.
+    func drain() {
+        machine.drain()
+        let now = worker.now()
+        if machine.isIdle, let stream {
+            // What is still queued is the end of an answer.
+            if stream.isDrained { close() } else { perform(machine.finish(), now) }
+        }
+        partIfAwaited(now)
+    }
+
+    func partIfAwaited(_ now: Now) {
+        guard machine.isDraining, machine.tunnel?.canPart == true else { return }
+        endStream(.shutDown, now)
+    }
+
+    /// The time for draining is over.
+    func abandon() {
+        let now = worker.now()
+        if stream == nil { return leave(now) }
+        if exchange.isOpen, exchange.stream != nil { return endStream(.shutDown, now) }
+        abort(.clientGone, reason: "shut-down", now)
+    }
+}
