@@ -51,8 +51,13 @@ reference: ## the configuration: gateway.schema.json, and its reference in READM
 	sed -i -e '/^<!-- reference -->$$/,/^<!-- end of reference -->$$/{//!d' -e '}' \
 	    -e '/^<!-- reference -->$$/r .build/reference.md' README.md
 
-tsan: install ## every test under the thread sanitizer, in a build folder of its own
-	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan
+# Reports go to files: those of the tests, of the gateways they start and of processes that are killed.
+tsan: install ## every test and a live run under the thread sanitizer, in a build folder of its own
+	rm -rf .build-tsan/reports && mkdir -p .build-tsan/reports
+	TSAN_OPTIONS="log_path=$(CURDIR)/.build-tsan/reports/report exitcode=66" \
+	    $(SWIFT) test $(TEST_FLAGS) --sanitize=thread --scratch-path .build-tsan
+	@! cat .build-tsan/reports/* 2>/dev/null
+	Tests/sanitizer/live.py .build-tsan/debug/tollgate
 
 clean: ## remove what was built
 	rm -rf .build .build-tsan

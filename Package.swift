@@ -12,6 +12,7 @@ let house: [SwiftSetting] = [
 ]
 
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let locks = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
@@ -41,23 +42,24 @@ let package = Package(
     targets: [
         room("StrictJSON", []),
         .target(name: "CLinux"),
-        room("Reactor", ["CLinux", nio]),
+        room("Reactor", ["CLinux", locks, nio]),
         .target(name: "CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         room("TLS", ["CTLS", "Reactor", nio]),
         room("Wire", [nio]),
         room("Identity", ["StrictJSON"]),
-        room("RateLimit", []),
-        room("Authentication", ["Identity", "StrictJSON", "Wire", nio, crypto, cryptoExtras]),
+        room("RateLimit", [locks]),
+        room("Authentication", ["Identity", "StrictJSON", "Wire", locks, nio, crypto, cryptoExtras]),
         room("Routing", ["Wire", nio]),
-        room("Policy", ["Identity"]),
-        room("Gate", ["Audit", "Authentication", "Policy", "Routing", "RateLimit", "Identity", "Wire", nio]),
-        room("Audit", ["Identity", "StrictJSON", crypto]),
+        room("Policy", ["Identity", locks]),
+        room(
+            "Gate", ["Audit", "Authentication", "Policy", "Routing", "RateLimit", "Identity", "Wire", locks, nio]),
+        room("Audit", ["Identity", "StrictJSON", crypto, locks]),
         room("Upstream", ["Reactor", "TLS", "Wire", nio]),
         room(
             "Proxy",
             [
                 "Reactor", "TLS",
-                "Gate", "Authentication", "Identity", "RateLimit", "Routing", "Upstream", "Audit", "Wire", nio,
+                "Gate", "Authentication", "Identity", "RateLimit", "Routing", "Upstream", "Audit", "Wire", locks, nio,
                 nioPosix, logging,
             ]),
         room(
@@ -69,7 +71,7 @@ let package = Package(
         room(
             "Control",
             [
-                "Gate", "Authentication", "Identity", "Settings", "Audit", "StrictJSON", nio, nioPosix, logging,
+                "Gate", "Authentication", "Identity", "Settings", "Audit", "StrictJSON", locks, nio, nioPosix, logging,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
@@ -81,14 +83,15 @@ let package = Package(
             dependencies: [
                 "Control", "DemoUpstream", "Proxy", "Settings", "Gate", "Authentication", "Identity", "Policy",
                 "Routing", "RateLimit", "TLS",
-                "Upstream", "Audit", "StrictJSON", "Wire", nio, nioPosix, logging, crypto,
+                "Upstream", "Audit", "StrictJSON", "Wire", locks, nio, nioPosix, logging, crypto,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: house),
 
         .target(
-            name: "TestKit", dependencies: [nio, crypto, cryptoExtras, "StrictJSON", "TLS"], path: "Tests/TestKit",
+            name: "TestKit", dependencies: [locks, nio, crypto, cryptoExtras, "StrictJSON", "TLS"],
+            path: "Tests/TestKit",
             swiftSettings: house),
         tests("StrictJSONTests", ["StrictJSON"]),
         tests("TLSTests", ["TLS", "TestKit", nio]),
@@ -97,13 +100,13 @@ let package = Package(
         tests(
             "AuthenticationTests",
             ["Authentication", "Identity", "StrictJSON", "TestKit", "Wire", nio, crypto, cryptoExtras]),
-        tests("RateLimitTests", ["RateLimit", "TestKit"]),
+        tests("RateLimitTests", ["RateLimit", "TestKit", locks]),
         tests("RoutingTests", ["Routing", "Wire", nio]),
         tests("PolicyTests", ["Policy", "Identity", "StrictJSON", "TestKit"]),
         tests(
             "GateTests",
             ["Gate", "Authentication", "Identity", "Policy", "RateLimit", "Routing", "Wire", "TestKit", nio]),
-        tests("AuditTests", ["Audit", "Identity", "StrictJSON", "TestKit"]),
+        tests("AuditTests", ["Audit", "Identity", "StrictJSON", "TestKit", locks]),
         tests("UpstreamTests", ["Upstream", "Wire"]),
         tests(
             "ProxyTests",
@@ -115,16 +118,16 @@ let package = Package(
             "SettingsTests",
             [
                 "Settings", "StrictJSON", "Gate", "Authentication", "Identity", "Policy", "Routing", "RateLimit",
-                "TLS", "Upstream", "Audit", "Wire", "TestKit", crypto,
+                "TLS", "Upstream", "Audit", "Wire", "TestKit", crypto, locks,
             ]),
         tests(
             "ControlTests",
             [
                 "Control", "DemoUpstream", "Authentication", "Identity", "Settings", "Gate", "StrictJSON",
-                "TestKit", nio, nioPosix,
+                "TestKit", locks, nio, nioPosix,
                 logging,
             ]),
-        tests("ConformanceTests", ["TestKit", "StrictJSON", "TLS", nio, nioPosix, crypto]),
+        tests("ConformanceTests", ["TestKit", "StrictJSON", "TLS", locks, nio, nioPosix, crypto]),
     ]
 )
 

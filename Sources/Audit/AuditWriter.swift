@@ -1,4 +1,5 @@
 import Glibc
+import NIOConcurrencyHelpers
 import Synchronization
 
 /// Writes the records of all event loops into one chained trail, on a thread of its own.
@@ -26,7 +27,7 @@ package final class AuditWriter: Sendable {
     }
 
     private let shared: AuditThread
-    private let thread: Mutex<pthread_t?>
+    private let thread: NIOLockedValueBox<pthread_t?>
 
     /// Opens the directory, locks it, continues (or recovers) the trail in it, and starts the thread.
     ///
@@ -45,7 +46,7 @@ package final class AuditWriter: Sendable {
         let gauges = AuditGauges()
         shared = AuditThread(bell: bell, gauges: gauges)
         let pump = try AuditPump(settings, rings: rings, clock: clock, files: files, gauges: gauges)
-        thread = Mutex(try shared.start(pump, patience: settings.stopPatience))
+        thread = NIOLockedValueBox(try shared.start(pump, patience: settings.stopPatience))
     }
 
     deinit {
@@ -76,7 +77,7 @@ package final class AuditWriter: Sendable {
     @discardableResult
     package func stop() -> UInt64 {
         shared.requestStop()
-        thread.withLock { thread in
+        thread.withLockedValue { thread in
             guard let running = thread else { return }
             pthread_join(running, nil)
             thread = nil
@@ -104,14 +105,14 @@ final class AuditThread: Sendable {
 
     let bell: AuditBell
     let gauges: AuditGauges
-    private let requests = Mutex(Requests())
+    private let requests = NIOLockedValueBox(Requests())
 
     init(bell: AuditBell, gauges: AuditGauges) {
         self.bell = bell
         self.gauges = gauges
     }
 
-    var abandoned: UInt64 { requests.withLock { $0.abandoned } }
+    var abandoned: UInt64 { requests.withLockedValue { $0.abandoned } }
 
     /// Hands the pump over to a new thread.
     func start(_ pump: sending AuditPump, patience: Int64) throws(AuditError) -> pthread_t {
@@ -135,7 +136,7 @@ final class AuditThread: Sendable {
     }
 
     func requestStop() {
-        requests.withLock { $0.isStopping = true }
+        requests.withLockedValue { $0.isStopping = true }
         bell.ring()
     }
 
@@ -148,7 +149,7 @@ final class AuditThread: Sendable {
             close(readEnd)
             close(writeEnd)
         }
-        let isWaiting = requests.withLock { requests in
+        let isWaiting = requests.withLockedValue { requests in
             if !requests.hasStopped { requests.flushes.append(writeEnd) }
             return !requests.hasStopped
         }
@@ -180,7 +181,7 @@ final class AuditThread: Sendable {
     private func run(_ pump: AuditPump, patience: Int64) {
         var wait = Wait.busy
         while true {
-            let (flushes, isStopping) = requests.withLock { requests in
+            let (flushes, isStopping) = requests.withLockedValue { requests in
                 defer { requests.flushes = [] }
                 return (requests.flushes, requests.isStopping)
             }
@@ -209,7 +210,7 @@ final class AuditThread: Sendable {
             isWritten = pump.flush()
         }
         let abandoned = isWritten ? 0 : pump.abandon()
-        let late = requests.withLock { requests in
+        let late = requests.withLockedValue { requests in
             requests.hasStopped = true
             requests.abandoned = abandoned
             return requests.flushes

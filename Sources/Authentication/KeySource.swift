@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Where an issuer's keys come from, as the data plane sees it; one per issuer, outliving configurations.
 ///
@@ -10,20 +10,20 @@ package final class KeySource: Sendable {
         var policy: RefetchPolicy
     }
 
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
     private let onUnknownKeyID: @Sendable () -> Void
 
     /// `onUnknownKeyID` is called on the caller's thread when a fetch is worth its while; it must return at once.
     package init(
         initial: KeySet?, policy: RefetchPolicy = RefetchPolicy(), onUnknownKeyID: @escaping @Sendable () -> Void = {}
     ) {
-        state = Mutex(State(current: initial, policy: policy))
+        state = NIOLockedValueBox(State(current: initial, policy: policy))
         self.onUnknownKeyID = onUnknownKeyID
     }
 
     /// The last good key set; nil when there never was one.
     package var current: KeySet? {
-        state.withLock { $0.current }
+        state.withLockedValue { $0.current }
     }
 
     /// What publishing a key set did.
@@ -43,7 +43,7 @@ package final class KeySource: Sendable {
     /// A set without one usable key is an accident of the issuer's, not a decision: it never replaces a good one.
     @discardableResult
     package func publish(_ keys: KeySet) -> Change {
-        state.withLock { state in
+        state.withLockedValue { state in
             guard let old = state.current, !old.isEmpty else {
                 let change: Change = state.current == nil || !keys.isEmpty ? .added : .unchanged
                 state.current = keys
@@ -58,7 +58,7 @@ package final class KeySource: Sendable {
 
     /// Notes that a token named a key that is not here (nil: there are no keys at all) and perhaps asks for a fetch.
     func missed(keyID: String?, now: Int64) {
-        let wanted = state.withLock { $0.policy.shouldRefetch(keyID: keyID, now: now) }
+        let wanted = state.withLockedValue { $0.policy.shouldRefetch(keyID: keyID, now: now) }
         if wanted { onUnknownKeyID() }
     }
 }

@@ -1,5 +1,5 @@
 package import Identity
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// The second level: what any loop has proven, for all of them.
 ///
@@ -8,13 +8,7 @@ import Synchronization
 package final class SharedCredentialCache<Value: AnyObject & Sendable>: Sendable {
     private static var shardCount: Int { 16 }
 
-    private final class Shard: Sendable {
-        let cache: Mutex<CredentialCache<Value>>
-
-        init(_ cache: CredentialCache<Value>) {
-            self.cache = Mutex(cache)
-        }
-    }
+    private typealias Shard = NIOLockedValueBox<CredentialCache<Value>>
 
     private let hashKey: CredentialHashKey
     private let shards: [Shard]
@@ -43,7 +37,7 @@ package final class SharedCredentialCache<Value: AnyObject & Sendable>: Sendable
         authorization: Span<UInt8>, apiToken: Span<UInt8>, allowed: CredentialSet, generation: UInt64, now: Int64
     ) -> Hit? {
         let hash = hashKey.hash(authorization: authorization, apiToken: apiToken, allowed: allowed)
-        return shard(hash).cache.withLock { cache in
+        return shard(hash).withLockedValue { cache in
             let found = cache.find(
                 authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: now)
             return found.map { Hit(key: $0.key, value: $0.value, expires: $0.expires) }
@@ -52,19 +46,19 @@ package final class SharedCredentialCache<Value: AnyObject & Sendable>: Sendable
 
     /// Remembers a value; see `CredentialCache.insert`.
     package func insert(_ key: CredentialKey, value: Value, expires: Int64, generation: UInt64, now: Int64) {
-        shard(key.hash(hashKey)).cache.withLock { cache in
+        shard(key.hash(hashKey)).withLockedValue { cache in
             cache.insert(key, value: value, expires: expires, generation: generation, now: now)
         }
     }
 
     /// Forgets everything.
     package func removeAll() {
-        for shard in shards { shard.cache.withLock { $0.removeAll() } }
+        for shard in shards { shard.withLockedValue { $0.removeAll() } }
     }
 
     /// The number of entries in all shards; each is counted at a slightly different moment.
     package var count: Int {
-        shards.reduce(0) { $0 + $1.cache.withLock { $0.count } }
+        shards.reduce(0) { $0 + $1.withLockedValue { $0.count } }
     }
 
     /// The top bits choose the shard, so that the bottom ones still spread within it.

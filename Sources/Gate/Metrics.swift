@@ -1,4 +1,5 @@
 package import Identity
+import NIOConcurrencyHelpers
 import Synchronization
 
 /// A count that one event loop adds to and the admin listener reads.
@@ -79,13 +80,13 @@ package final class LoopMetrics: Sendable {
     package let handshakes = HandshakeResult.allCases.map { _ in Counter() }
     package let streams = StreamMetrics()
     /// The loop takes this lock when it adopts a snapshot, the admin listener when it is scraped; no request does.
-    private let routes = Mutex<[String: RouteMetrics]>([:])
+    private let routes = NIOLockedValueBox<[String: RouteMetrics]>([:])
 
     package init() {}
 
     /// The counters of the route, made when first asked for. Takes a lock: not for the path of a request.
     package func route(_ name: String) -> RouteMetrics {
-        routes.withLock { routes in
+        routes.withLockedValue { routes in
             if let known = routes[name] { return known }
             let made = RouteMetrics()
             routes[name] = made
@@ -94,5 +95,5 @@ package final class LoopMetrics: Sendable {
     }
 
     /// All routes seen so far.
-    package var allRoutes: [String: RouteMetrics] { routes.withLock { $0 } }
+    package var allRoutes: [String: RouteMetrics] { routes.withLockedValue { $0 } }
 }

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A policy with its imports, checked and ready to make views.
 ///
@@ -16,7 +16,7 @@ package final class PolicyEngine: Sendable {
 
     let entries: [CompiledEntry]
     private let membership: [[UInt8]: [Membership]]
-    private let views = Mutex(ViewCache())
+    private let views = NIOLockedValueBox(ViewCache())
 
     /// Compiles `document`; `imports` finds an imported policy by its id.
     ///
@@ -46,7 +46,7 @@ package final class PolicyEngine: Sendable {
         let matches = matches(for: subjects, namespace: namespace, now: now)
         let validUntil = matches.reduce(Int64.max) { min($0, $1.expiry) }
         let key = matches.map { $0.entry * 2 + ($0.isGranting ? 1 : 0) }
-        return views.withLock { cache in
+        return views.withLockedValue { cache in
             cache.view(key: key, validUntil: validUntil) { tree(of: matches) }
         }
     }

@@ -5,6 +5,7 @@ package import Logging
 import NIOPosix
 package import RateLimit
 import Reactor
+import NIOConcurrencyHelpers
 import Synchronization
 package import TLS
 import Upstream
@@ -64,8 +65,8 @@ package final class GatewayServer: Sendable {
     private let reactors: [ReactorHandle]
     private let shared: Worker.Shared
     private let audit: AuditWriter?
-    private let workers = Mutex<[ReactorBound<Worker>]>([])
-    private let listening = Mutex<[ReactorBound<Acceptor>]>([])
+    private let workers = NIOLockedValueBox<[ReactorBound<Worker>]>([])
+    private let listening = NIOLockedValueBox<[ReactorBound<Acceptor>]>([])
     private let draining = Atomic<Bool>(false)
 
     /// `audit` gives each worker its ring; `nil` writes no records. `tickets` are those of the publication's listeners.
@@ -105,12 +106,12 @@ package final class GatewayServer: Sendable {
                 worker.startTicking()
                 return ReactorBound(worker, on: reactor)
             }
-            workers.withLock { $0.append(worker) }
+            workers.withLockedValue { $0.append(worker) }
         }
         var ports: [Int] = []
         for listener in options.listeners {
             var port = listener.port
-            for (reactor, worker) in zip(reactors, workers.withLock { $0 }) {
+            for (reactor, worker) in zip(reactors, workers.withLockedValue { $0 }) {
                 port = try await listen(listener, port: port, on: reactor, worker: worker)
             }
             ports.append(port)
@@ -136,7 +137,7 @@ package final class GatewayServer: Sendable {
         }
         switch result {
         case .success((let acceptor, let port)):
-            listening.withLock { $0.append(acceptor) }
+            listening.withLockedValue { $0.append(acceptor) }
             return port
         case .failure(let error):
             throw .cannotListen(listener, reason: "\(error)")
@@ -156,7 +157,7 @@ package final class GatewayServer: Sendable {
     /// `timeout` in nanoseconds. Returns whether every request was finished.
     package func drain(timeout: Int64) async -> Bool {
         draining.store(true, ordering: .relaxed)
-        let acceptors = listening.withLock { acceptors in
+        let acceptors = listening.withLockedValue { acceptors in
             let all = acceptors
             acceptors = []
             return all
@@ -166,7 +167,7 @@ package final class GatewayServer: Sendable {
                 for acceptor in acceptors { acceptor.value(on: reactor)?.close() }
             }
         }
-        let workers = self.workers.withLock { $0 }
+        let workers = self.workers.withLockedValue { $0 }
         let reactors = self.reactors
         return await withTaskGroup(of: Bool.self) { group in
             group.addTask {
@@ -204,7 +205,7 @@ package final class GatewayServer: Sendable {
 
     /// Ends everything. The audit writer is stopped afterwards by its owner.
     package func stop() async {
-        for (reactor, worker) in zip(reactors, workers.withLock { $0 }) {
+        for (reactor, worker) in zip(reactors, workers.withLockedValue { $0 }) {
             await reactor.submit { worker.value(on: $0)?.stop() }
             reactor.join()
         }

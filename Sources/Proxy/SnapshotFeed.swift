@@ -1,4 +1,5 @@
 package import Gate
+import NIOConcurrencyHelpers
 import Synchronization
 package import TLS
 package import Upstream
@@ -34,10 +35,10 @@ package struct Publication: Sendable {
 /// touches no connection, and a bucket only where its quota changed.
 package final class SnapshotFeed: Sendable {
     private let number = Atomic<UInt64>(1)
-    private let current: Mutex<Publication>
+    private let current: NIOLockedValueBox<Publication>
 
     package init(_ publication: Publication) {
-        self.current = Mutex(publication)
+        self.current = NIOLockedValueBox(publication)
     }
 
     /// The generation that cached admissions must bear. Acquiring: who sees a new number also sees what was published
@@ -47,12 +48,12 @@ package final class SnapshotFeed: Sendable {
     /// The newest configuration and its generation. The lock is held for a copy of two references; loops wait for it
     /// once per publication.
     func latest() -> (Publication, UInt64) {
-        current.withLock { ($0, number.load(ordering: .acquiring)) }
+        current.withLockedValue { ($0, number.load(ordering: .acquiring)) }
     }
 
     /// Makes a configuration the one in force. Releasing, within the lock: number and publication change together.
     package func publish(_ publication: Publication) {
-        current.withLock {
+        current.withLockedValue {
             $0 = publication
             number.add(1, ordering: .releasing)
         }
@@ -60,6 +61,6 @@ package final class SnapshotFeed: Sendable {
 
     /// Forgets every cached admission: a key was withdrawn or a token revoked.
     package func invalidate() {
-        current.withLock { _ in _ = number.add(1, ordering: .releasing) }
+        current.withLockedValue { _ in _ = number.add(1, ordering: .releasing) }
     }
 }

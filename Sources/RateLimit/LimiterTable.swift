@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Every client's bucket, bounded in number.
 ///
@@ -8,7 +8,7 @@ import Synchronization
 /// newcomers of one shard and one quota share an overflow cell: they limit each other, and nobody known is pushed out
 /// by strangers.
 package final class LimiterTable: Sendable {
-    private let shards: [LimiterShard]
+    private let shards: [NIOLockedValueBox<LimiterSlots>]
     private let mask: UInt64
 
     /// A table for at most `maximumCells` clients in `shards` parts (rounded up to a power of two, at most 1024).
@@ -16,7 +16,7 @@ package final class LimiterTable: Sendable {
         var parts = 1
         while parts < min(max(shards, 1), 1024) { parts *= 2 }
         let share = max((max(maximumCells, 1) + parts - 1) / parts, 1)
-        self.shards = (0..<parts).map { _ in LimiterShard(maximumCells: share) }
+        self.shards = (0..<parts).map { _ in NIOLockedValueBox(LimiterSlots(maximumCells: share)) }
         mask = UInt64(parts - 1)
     }
 
@@ -25,36 +25,27 @@ package final class LimiterTable: Sendable {
     /// A cell made for another quota is replaced by one that misses as many requests; holders of the old cell
     /// go on with the new one. Expected O(1); a full shard looks at a bounded number of candidates for eviction.
     package func cell(for key: LimiterKey, quota: Quota, now: Int64) -> Cell {
-        shards[Int(key.low & mask)].state.withLock { $0.cell(for: key, quota: quota, now: now) }
+        shards[Int(key.low & mask)].withLockedValue { $0.cell(for: key, quota: quota, now: now) }
     }
 
     /// The cell of `key` if the table has one; makes none.
     package func existingCell(for key: LimiterKey) -> Cell? {
-        shards[Int(key.low & mask)].state.withLock { $0.existingCell(for: key) }
+        shards[Int(key.low & mask)].withLockedValue { $0.existingCell(for: key) }
     }
 
     /// Number of clients that have a cell of their own. O(shards).
     package var count: Int {
-        shards.reduce(0) { sum, shard in sum + shard.state.withLock { $0.count } }
+        shards.reduce(0) { sum, shard in sum + shard.withLockedValue { $0.count } }
     }
 
     /// Number of times a newcomer was sent to an overflow cell. O(shards).
     package var overflowed: UInt64 {
-        shards.reduce(0) { sum, shard in sum &+ shard.state.withLock { $0.overflowed } }
+        shards.reduce(0) { sum, shard in sum &+ shard.withLockedValue { $0.overflowed } }
     }
 
     /// Lets go of every cell that is full and unowned, one shard at a time; returns how many. O(cells).
     @discardableResult
     package func sweep(now: Int64) -> Int {
-        shards.reduce(0) { sum, shard in sum + shard.state.withLock { $0.sweep(now: now) } }
-    }
-}
-
-/// One part of the table. A class, because a Mutex cannot be an element of an Array.
-final class LimiterShard: Sendable {
-    let state: Mutex<LimiterSlots>
-
-    init(maximumCells: Int) {
-        state = Mutex(LimiterSlots(maximumCells: maximumCells))
+        shards.reduce(0) { sum, shard in sum + shard.withLockedValue { $0.sweep(now: now) } }
     }
 }

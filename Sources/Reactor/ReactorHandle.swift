@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Why a reactor could not be made.
 package struct ReactorError: Error, CustomStringConvertible, Sendable {
@@ -18,10 +18,10 @@ package struct ReactorError: Error, CustomStringConvertible, Sendable {
 package final class ReactorHandle: Sendable {
     package typealias Task = @Sendable (Reactor) -> Void
 
-    private let tasks = Mutex<[Task]>([])
+    private let tasks = NIOLockedValueBox<[Task]>([])
     private let wake: Int32
     private let poll: Int32
-    private let thread = Mutex<pthread_t?>(nil)
+    private let thread = NIOLockedValueBox<pthread_t?>(nil)
 
     /// Makes the reactor and starts its thread.
     package init(name: String) throws(ReactorError) {
@@ -45,7 +45,7 @@ package final class ReactorHandle: Sendable {
     /// Runs the closure on the reactor's thread, after the present batch of events. The lock is held for an append; the
     /// reactor waits for it once per round.
     package func execute(_ task: @escaping Task) {
-        let wasEmpty = tasks.withLock { tasks in
+        let wasEmpty = tasks.withLockedValue { tasks in
             tasks.append(task)
             return tasks.count == 1
         }
@@ -62,7 +62,7 @@ package final class ReactorHandle: Sendable {
     /// Ends the loop and waits for its thread.
     package func join() {
         execute { $0.stop() }
-        let thread = self.thread.withLock { thread in
+        let thread = self.thread.withLockedValue { thread in
             let running = thread
             thread = nil
             return running
@@ -71,7 +71,7 @@ package final class ReactorHandle: Sendable {
     }
 
     func takeTasks() -> [Task] {
-        tasks.withLock { tasks in
+        tasks.withLockedValue { tasks in
             guard !tasks.isEmpty else { return [] }
             let taken = tasks
             tasks = []
@@ -96,7 +96,7 @@ package final class ReactorHandle: Sendable {
             throw ReactorError(call: "pthread_create", code: code)
         }
         let thread = created
-        self.thread.withLock { $0 = thread }
+        self.thread.withLockedValue { $0 = thread }
     }
 }
 

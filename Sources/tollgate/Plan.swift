@@ -2,7 +2,7 @@ import Authentication
 import Control
 import Proxy
 import Settings
-import Synchronization
+import NIOConcurrencyHelpers
 import TLS
 
 /// A configuration that was read and checked as a whole and can be put in force.
@@ -76,12 +76,12 @@ struct Plan: Sendable {
     }
 
     private static func load(_ file: String, surroundings: Surroundings) throws(Failure) -> Plan {
-        let read = Mutex<[String: Surroundings.File]>([:])
+        let read = NIOLockedValueBox<[String: Surroundings.File]>([:])
         let recording = Surroundings(
             environment: surroundings.environment,
             readFile: { path in
                 let content = surroundings.readFile(path)
-                read.withLock { $0[path] = content }
+                read.withLockedValue { $0[path] = content }
                 return content
             },
             now: surroundings.now)
@@ -95,7 +95,7 @@ struct Plan: Sendable {
         warnings += DemoCredentials.uses(in: loaded.settings).map { "\(file): warning: \($0)" }
         return Plan(
             settings: loaded.settings, warnings: warnings, keyRequests: try requests(of: loaded.settings, file: file),
-            files: read.withLock { $0 }, certificateFiles: loaded.certificateFiles)
+            files: read.withLockedValue { $0 }, certificateFiles: loaded.certificateFiles)
     }
 
     private func listeners(_ tickets: TLSTicketKeys) throws(Failure) -> [ListenerTLS] {

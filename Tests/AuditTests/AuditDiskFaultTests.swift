@@ -1,6 +1,7 @@
 import Glibc
 import Identity
 import StrictJSON
+import NIOConcurrencyHelpers
 import Synchronization
 import TestKit
 import Testing
@@ -16,7 +17,7 @@ import Testing
                 AuditSettings(directory: directory), rings: [ring], clock: TestClock().clock, files: disk.calls)
             ring.appendSample(1)
             #expect(pump.step() == .caughtUp && pump.isHealthy)
-            disk.state.withLock { $0.space = 700 }
+            disk.state.withLockedValue { $0.space = 700 }
             var accepted: UInt64 = 1
             while ring.appendSample(accepted + 1) { accepted += 1 }
             #expect(pump.step() == .stuck && !pump.isHealthy)
@@ -26,7 +27,7 @@ import Testing
             while ring.appendSample(accepted + 1) { accepted += 1 }
             #expect(pump.step() == .stuck)
             #expect(!pump.flush())
-            disk.state.withLock { $0.space = nil }
+            disk.state.withLockedValue { $0.space = nil }
             drain(pump)
             #expect(pump.isHealthy)
             let report = try AuditVerifier.verify(path: directory)
@@ -37,14 +38,14 @@ import Testing
     @Test func spaceThatComesInDropsBreaksNoLine() throws {
         try withDirectory { directory in
             let disk = FaultyDisk()
-            disk.state.withLock { $0.space = 0 }
+            disk.state.withLockedValue { $0.space = 0 }
             let ring = try AuditRing()
             let pump = try AuditPump(
                 AuditSettings(directory: directory), rings: [ring], clock: TestClock().clock, files: disk.calls)
             for number in 0..<4 as Range<UInt64> { ring.appendSample(number) }
             var steps = 0
             while pump.step() == .stuck {
-                disk.state.withLock { state in
+                disk.state.withLockedValue { state in
                     state.space = 1
                     state.interruptions = 2
                 }
@@ -59,12 +60,12 @@ import Testing
     @Test func shortWritesAndInterruptions() throws {
         try withDirectory { directory in
             let disk = FaultyDisk()
-            disk.state.withLock { $0.gulp = 7 }
+            disk.state.withLockedValue { $0.gulp = 7 }
             let ring = try AuditRing()
             let pump = try AuditPump(AuditSettings(directory: directory), rings: [ring], files: disk.calls)
             for number in 0..<20 as Range<UInt64> {
                 ring.appendSample(number)
-                disk.state.withLock { $0.interruptions = 3 }
+                disk.state.withLockedValue { $0.interruptions = 3 }
                 #expect(pump.step() == .caughtUp)
             }
             #expect(try AuditVerifier.verify(path: directory).records == 20)
@@ -76,10 +77,10 @@ import Testing
             let disk = FaultyDisk()
             let ring = try AuditRing()
             let pump = try AuditPump(AuditSettings(directory: directory), rings: [ring], files: disk.calls)
-            disk.state.withLock { $0.writeError = EIO }
+            disk.state.withLockedValue { $0.writeError = EIO }
             ring.appendSample(1)
             #expect(pump.step() == .stuck && pump.gauges.failure.load(ordering: .relaxed) == EIO)
-            disk.state.withLock { $0.writeError = 0 }
+            disk.state.withLockedValue { $0.writeError = 0 }
             #expect(pump.step() == .caughtUp && pump.isHealthy)
             #expect(try AuditVerifier.verify(path: directory).records == 1)
         }
@@ -100,7 +101,7 @@ import Testing
     @Test func syncsAreSpacedAndOnlyForNews() throws {
         try withDirectory { directory in
             let disk = FaultyDisk()
-            func syncs() -> Int { disk.state.withLock { $0.syncs } }
+            func syncs() -> Int { disk.state.withLockedValue { $0.syncs } }
             let time = TestClock()
             let ring = try AuditRing()
             let pump = try AuditPump(
@@ -133,13 +134,13 @@ import Testing
             let ring = try AuditRing()
             let pump = try AuditPump(
                 AuditSettings(directory: directory), rings: [ring], clock: time.clock, files: disk.calls)
-            disk.state.withLock { $0.syncError = EIO }
+            disk.state.withLockedValue { $0.syncError = EIO }
             ring.appendSample(1)
             #expect(pump.step() == .stuck && !pump.isHealthy)
             ring.appendSample(2)
             #expect(pump.step() == .caughtUp && !pump.isHealthy)
             time.advance(seconds: 1)
-            disk.state.withLock { $0.syncError = 0 }
+            disk.state.withLockedValue { $0.syncError = 0 }
             drain(pump)
             #expect(pump.isHealthy)
             let all = try lines(directory)

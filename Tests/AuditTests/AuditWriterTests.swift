@@ -1,7 +1,7 @@
 import Glibc
 import Identity
 import StrictJSON
-import Synchronization
+import NIOConcurrencyHelpers
 import TestKit
 import Testing
 
@@ -66,7 +66,7 @@ import Testing
                 AuditSettings(directory: directory, stopPatience: 0), loops: 1, files: disk.calls)
             writer.rings[0].appendSample(1)
             #expect(writer.flush())
-            disk.state.withLock { $0.space = 900 }
+            disk.state.withLockedValue { $0.space = 900 }
             for number in 2..<12 as Range<UInt64> { writer.rings[0].appendSample(number) }
             #expect(!writer.flush())
             #expect(!writer.isHealthy && writer.statistics.failure == ENOSPC)

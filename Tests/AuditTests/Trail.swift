@@ -1,6 +1,7 @@
 import Glibc
 import Identity
 import StrictJSON
+import struct NIOConcurrencyHelpers.NIOLockedValueBox
 import Synchronization
 import TestKit
 import Testing
@@ -41,12 +42,12 @@ final class FaultyDisk: Sendable {
         var syncs = 0
     }
 
-    let state = Mutex(State())
+    let state = NIOLockedValueBox(State())
 
     var calls: AuditFileCalls {
         AuditFileCalls(
             write: { descriptor, bytes, offset in
-                let allowed = self.state.withLock { state -> Int in
+                let allowed = self.state.withLockedValue { state -> Int in
                     if state.writeError != 0 { return -Int(state.writeError) }
                     if state.interruptions > 0 {
                         state.interruptions -= 1
@@ -61,7 +62,7 @@ final class FaultyDisk: Sendable {
                 return AuditFileCalls.system.write(descriptor, bytes.extracting(first: allowed), offset)
             },
             sync: { descriptor in
-                let error = self.state.withLock { state in
+                let error = self.state.withLockedValue { state in
                     state.syncs += 1
                     return state.syncError
                 }

@@ -1,6 +1,6 @@
 import Foundation
 import StrictJSON
-import Synchronization
+import NIOConcurrencyHelpers
 import TestKit
 import Testing
 
@@ -299,14 +299,16 @@ extension Conformance {
             let size = 3 << 20
             let (listener, port) = try Socket.listen()
             let counted = Latch()
-            let total = Mutex(0)
+            let total = NIOLockedValueBox(0)
             Thread.detachNewThread {
                 guard let peer = listener.accept() else { return }
                 let deadline = ContinuousClock.now + .seconds(60)
                 _ = peer.receive(by: deadline)
                 peer.send(Array(Self.switched.replacing("websocket", with: "raw").utf8))
                 peer.finishSending()
-                while case .bytes(let bytes) = peer.receive(by: deadline) { total.withLock { $0 += bytes.count } }
+                while case .bytes(let bytes) = peer.receive(by: deadline) {
+                    total.withLockedValue { $0 += bytes.count }
+                }
                 counted.open()
             }
             let fixture = try Fixture { origin in
@@ -317,7 +319,7 @@ extension Conformance {
             for _ in 0..<4 { client.send([UInt8](repeating: 7, count: size / 4)) }
             client.finishSending()
             counted.wait()
-            #expect(total.withLock { $0 } == size)
+            #expect(total.withLockedValue { $0 } == size)
             listener.interrupt()
         }
 

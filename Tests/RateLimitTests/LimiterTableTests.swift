@@ -1,5 +1,5 @@
 import RateLimit
-import Synchronization
+import NIOConcurrencyHelpers
 import TestKit
 import Testing
 
@@ -22,19 +22,19 @@ import Testing
 
     @Test func `eight threads that ask for the same new keys get the same cells`() {
         let table = LimiterTable(maximumCells: 10_000, shards: 8)
-        let seen = Mutex<[Int: Set<ObjectIdentifier>]>([:])
-        let held = Mutex<[Cell]>([])
+        let seen = NIOLockedValueBox<[Int: Set<ObjectIdentifier>]>([:])
+        let held = NIOLockedValueBox<[Cell]>([])
         onEightThreads { thread in
             for number in 0..<500 {
                 let mixed = (number * 7 + thread * 61) % 500
                 let cell = table.cell(for: key(mixed), quota: .standard, now: 0)
                 _ = cell.take(now: 0)
-                seen.withLock { _ = $0[mixed, default: []].insert(ObjectIdentifier(cell)) }
-                held.withLock { $0.append(cell) }
+                seen.withLockedValue { _ = $0[mixed, default: []].insert(ObjectIdentifier(cell)) }
+                held.withLockedValue { $0.append(cell) }
             }
         }
         #expect(table.count == 500)
-        #expect(seen.withLock { $0.values.allSatisfy { $0.count == 1 } })
+        #expect(seen.withLockedValue { $0.values.allSatisfy { $0.count == 1 } })
         // Each of the eight took one.
         #expect((0..<500).allSatisfy { table.existingCell(for: key($0))?.peek(now: 0).remaining == 352 })
     }
@@ -128,7 +128,7 @@ import Testing
 
     @Test func `eight threads, eviction and sweeps lose no request`() {
         let table = LimiterTable(maximumCells: 64, shards: 2)
-        let admitted = Mutex<[Int: Int]>([:])
+        let admitted = NIOLockedValueBox<[Int: Int]>([:])
         onEightThreads { thread in
             var mine: [Int: Int] = [:]
             for round in 0..<5_000 {
@@ -142,9 +142,9 @@ import Testing
                 }
                 if round % 1_000 == 0 { table.sweep(now: 0) }
             }
-            admitted.withLock { $0.merge(mine, uniquingKeysWith: +) }
+            admitted.withLockedValue { $0.merge(mine, uniquingKeysWith: +) }
         }
-        #expect(admitted.withLock { $0.count } == 40)
-        #expect(admitted.withLock { $0.values.allSatisfy { $0 == 360 } })
+        #expect(admitted.withLockedValue { $0.count } == 40)
+        #expect(admitted.withLockedValue { $0.values.allSatisfy { $0 == 360 } })
     }
 }

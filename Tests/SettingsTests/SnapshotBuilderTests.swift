@@ -5,7 +5,7 @@ import Policy
 import RateLimit
 import Routing
 import Settings
-import Synchronization
+import NIOConcurrencyHelpers
 import Testing
 import Wire
 
@@ -127,12 +127,12 @@ import Wire
                       "refreshInterval": "1m"},
               "near": {"issuer": "n", "audiences": ["y"], "algorithms": ["ES256"], "keys": {"file": "k.json"}}}}
             """)
-        let asked = Mutex<[String]>([])
+        let asked = NIOLockedValueBox<[String]>([])
         _ = try SnapshotBuilder(fetchedKeys: { issuer in
-            asked.withLock { $0.append("\(issuer.name) \(issuer.issuer) \(issuer.refreshInterval)") }
+            asked.withLockedValue { $0.append("\(issuer.name) \(issuer.issuer) \(issuer.refreshInterval)") }
             return KeySource(initial: nil)
         }).build(settings)
-        #expect(asked.withLock { $0 } == ["far https://h/ 60.0 seconds"])
+        #expect(asked.withLockedValue { $0 } == ["far https://h/ 60.0 seconds"])
     }
 
     @Test func settingsChangedByHandDoNotOpenARoute() throws {

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A running `tollgate serve` with a configuration of its own, in a directory of its own.
 ///
@@ -18,7 +18,7 @@ package final class GatewayProcess: Sendable {
     /// The port of the admin listener.
     package let adminPort: Int
     private let ownsDirectory: Bool
-    private let process: Mutex<Process>
+    private let process: NIOLockedValueBox<Process>
 
     /// Starts a gateway and waits until it says it is ready.
     ///
@@ -33,7 +33,7 @@ package final class GatewayProcess: Sendable {
         for (path, bytes) in files { try TemporaryDirectory.write(bytes, to: directory + "/" + path) }
         try TemporaryDirectory.write(
             Self.frame(port: port, adminPort: adminPort).merging(configuration).bytes, to: directory + "/gateway.json")
-        process = Mutex(
+        process = NIOLockedValueBox(
             try Self.launch(
                 ["serve", "--config", directory + "/gateway.json"], directory: directory, environment: environment))
         try waitUntilReady()
@@ -45,7 +45,7 @@ package final class GatewayProcess: Sendable {
         port = ended.port
         adminPort = ended.adminPort
         ownsDirectory = false
-        process = Mutex(
+        process = NIOLockedValueBox(
             try Self.launch(["serve", "--config", directory + "/gateway.json"], directory: directory, environment: [:]))
         try waitUntilReady()
     }
@@ -83,10 +83,10 @@ package final class GatewayProcess: Sendable {
     // MARK: Life
 
     /// The id of the process.
-    package var processID: Int32 { process.withLock { $0.processIdentifier } }
+    package var processID: Int32 { process.withLockedValue { $0.processIdentifier } }
 
     /// Whether the process runs.
-    package var isRunning: Bool { process.withLock { $0.isRunning } }
+    package var isRunning: Bool { process.withLockedValue { $0.isRunning } }
 
     /// Whether the admin listener says that the gateway takes requests.
     package var isReady: Bool { readiness == 200 }
@@ -103,7 +103,7 @@ package final class GatewayProcess: Sendable {
     /// Waits for the process to end: its exit status, or nil when it still runs after the limit or died of a signal.
     package func exitStatus(within limit: Duration = .seconds(30)) -> Int32? {
         guard eventually(within: limit, { !isRunning }) else { return nil }
-        return process.withLock { $0.terminationReason == .exit ? $0.terminationStatus : nil }
+        return process.withLockedValue { $0.terminationReason == .exit ? $0.terminationStatus : nil }
     }
 
     /// Ends the process at once.

@@ -1,5 +1,5 @@
 import Foundation
-import Synchronization
+import NIOConcurrencyHelpers
 package import TLS
 
 /// A server of raw bytes: it remembers what it was sent, byte for byte, and answers as its script says.
@@ -49,7 +49,7 @@ package final class RawOrigin: Sendable {
 
     private let listener: Socket
     private let tls: TLSServerContext?
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
     /// The port of 127.0.0.1 it listens on.
     package let port: Int
 
@@ -69,7 +69,7 @@ package final class RawOrigin: Sendable {
     package init(port: Int = 0, tls: TLSServerContext? = nil, script: @escaping Script = RawOrigin.echo) throws {
         (listener, self.port) = try Socket.listen(port: port)
         self.tls = tls
-        state = Mutex(State(script: script))
+        state = NIOLockedValueBox(State(script: script))
         Thread.detachNewThread { [listener, weak self] in
             while let connection = listener.accept() {
                 guard let self else { return connection.close() }
@@ -89,41 +89,41 @@ package final class RawOrigin: Sendable {
 
     /// Ends every connection and goes on listening, as an origin does that drops its idle connections.
     package func closeConnections() {
-        for socket in state.withLock({ Array($0.open.values) }) { socket.interrupt() }
+        for socket in state.withLockedValue({ Array($0.open.values) }) { socket.interrupt() }
     }
 
     /// Puts another script in place for the requests to come.
     package func play(_ script: @escaping Script) {
-        state.withLock { $0.script = script }
+        state.withLockedValue { $0.script = script }
     }
 
     /// All requests so far, cut ones included, in the order in which they were whole (or cut).
-    package var requests: [Message] { state.withLock { $0.requests.map(\.message) } }
+    package var requests: [Message] { state.withLockedValue { $0.requests.map(\.message) } }
 
     /// The requests so far with the number of the connection each came on.
-    package var requestsByConnection: [(connection: Int, message: Message)] { state.withLock { $0.requests } }
+    package var requestsByConnection: [(connection: Int, message: Message)] { state.withLockedValue { $0.requests } }
 
     /// The requests since the last call.
     package func takeRequests() -> [Message] {
-        state.withLock { state in
+        state.withLockedValue { state in
             defer { state.requests = [] }
             return state.requests.map(\.message)
         }
     }
 
     /// How many connections were ever accepted.
-    package var connections: Int { state.withLock { $0.connections } }
+    package var connections: Int { state.withLockedValue { $0.connections } }
 
     /// How many of them are closed.
-    package var closedConnections: Int { state.withLock { $0.closed } }
+    package var closedConnections: Int { state.withLockedValue { $0.closed } }
 
     /// How many plans were carried out to their last step.
-    package var finishedPlans: Int { state.withLock { $0.finishedPlans } }
+    package var finishedPlans: Int { state.withLockedValue { $0.finishedPlans } }
 
     // MARK: One connection
 
     private func serve(_ socket: Socket) {
-        let number = state.withLock { state in
+        let number = state.withLockedValue { state in
             state.connections += 1
             state.open[state.connections] = socket
             return state.connections
@@ -133,7 +133,7 @@ package final class RawOrigin: Sendable {
             if let tls, let session = TLSSession(server: tls) { _ = socket.startTLS(session) }
             while let head = reader.head(by: .now + .seconds(600)), exchange(head, reader, socket, number) {}
             socket.close()
-            state.withLock { state in
+            state.withLockedValue { state in
                 state.open[number] = nil
                 state.closed += 1
             }
@@ -142,7 +142,7 @@ package final class RawOrigin: Sendable {
 
     private func exchange(_ head: Message, _ reader: MessageReader, _ socket: Socket, _ number: Int) -> Bool {
         var request = head
-        let script = state.withLock { $0.script }
+        let script = state.withLockedValue { $0.script }
         var keep = true
         let plan = script(head)
         if case .beforeBody(let steps) = plan { keep = perform(steps, socket, reader) }
@@ -151,11 +151,11 @@ package final class RawOrigin: Sendable {
             keep = socket.send(latin1("HTTP/1.1 100 Continue\r\n\r\n"))
         }
         if keep { reader.body(Self.framing(of: head), into: &request, by: .now + .seconds(600)) }
-        state.withLock { $0.requests.append((number, request)) }
+        state.withLockedValue { $0.requests.append((number, request)) }
         if keep, request.ending == .complete, case .afterBody(let steps) = plan {
             keep = perform(steps(request), socket, reader)
         }
-        state.withLock { $0.finishedPlans += 1 }
+        state.withLockedValue { $0.finishedPlans += 1 }
         return keep && request.ending == .complete
     }
 

@@ -1,5 +1,5 @@
 import NIOCore
-import Synchronization
+import NIOConcurrencyHelpers
 package import TLS
 
 /// TLS on a socket, with what was decrypted and not read yet.
@@ -52,7 +52,7 @@ extension Socket {
         package let certificate: TLSCertificate?
     }
 
-    var isSecure: Bool { secure.withLock { $0 != nil } }
+    var isSecure: Bool { secure.withLockedValue { $0 != nil } }
 
     /// Does a handshake; everything after it is encrypted.
     package func startTLS(
@@ -75,13 +75,13 @@ extension Socket {
             isOpen: isOpen, failure: layer.session.failure.isEmpty ? reason : layer.session.failure,
             version: layer.session.version, wasResumed: layer.session.wasResumed,
             applicationProtocol: layer.session.applicationProtocol, certificate: layer.session.peerCertificate)
-        secure.withLock { $0 = layer }
+        secure.withLockedValue { $0 = layer }
         return result
     }
 
     /// The ciphertext of some bytes; nil without TLS, empty when the session is broken.
     func sealed(_ bytes: [UInt8]) -> [UInt8]? {
-        secure.withLock { layer in
+        secure.withLockedValue { layer in
             guard layer != nil else { return nil }
             var out = ByteBuffer()
             guard layer?.session.send(ByteBuffer(bytes: bytes), nil, into: &out) == true else { return [] }
@@ -92,7 +92,7 @@ extension Socket {
     /// An end without close_notify is a cut: `reset`.
     func receiveSealed(by deadline: ContinuousClock.Instant) -> Received {
         while true {
-            let kept = secure.withLock { layer -> Received? in
+            let kept = secure.withLockedValue { layer -> Received? in
                 if let bytes = layer?.plaintext, !bytes.isEmpty {
                     layer?.plaintext = []
                     return .bytes(bytes)
@@ -103,7 +103,7 @@ extension Socket {
             if let kept { return kept }
             switch receiveRaw(atMost: 65_536, by: deadline) {
             case .bytes(let bytes):
-                let answer = secure.withLock { $0?.take(bytes).answer ?? [] }
+                let answer = secure.withLockedValue { $0?.take(bytes).answer ?? [] }
                 if !answer.isEmpty { _ = sendRaw(answer, by: deadline) }
             case .end, .reset: return .reset
             case .timeout: return .timeout
@@ -113,7 +113,7 @@ extension Socket {
 
     /// Says that nothing more will be sent, where TLS has a word for it.
     func sayGoodbye() {
-        let bytes = secure.withLock { layer -> [UInt8] in
+        let bytes = secure.withLockedValue { layer -> [UInt8] in
             layer?.session.finish()
             var out = ByteBuffer()
             layer?.session.takeOutput(into: &out)

@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A TCP socket on the loopback interface with blocking calls that all end by a deadline.
 ///
@@ -24,9 +24,9 @@ package final class Socket: Sendable {
     }
 
     private let descriptor: Int32
-    private let isOpen = Mutex(true)
+    private let isOpen = NIOLockedValueBox(true)
     /// The TLS on top of it, once there is one.
-    let secure = Mutex<SecureLayer?>(nil)
+    let secure = NIOLockedValueBox<SecureLayer?>(nil)
 
     private init(descriptor: Int32) {
         self.descriptor = descriptor
@@ -146,7 +146,7 @@ package final class Socket: Sendable {
 
     /// Makes one call that does not block, unless the descriptor was given back and may belong to another socket by now.
     private func whileOpen(_ call: () -> Int) -> (result: Int, code: Int32) {
-        isOpen.withLock { open in
+        isOpen.withLockedValue { open in
             guard open else { return (-1, EBADF) }
             let result = call()
             return (result, errno)
@@ -197,7 +197,7 @@ package final class Socket: Sendable {
 
     /// Closes the socket as a cut would: TLS does not say that all was sent.
     package func closeRaw() {
-        isOpen.withLock { open in
+        isOpen.withLockedValue { open in
             if open, descriptor >= 0 { _ = Glibc.close(descriptor) }
             open = false
         }

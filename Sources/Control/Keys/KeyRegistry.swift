@@ -1,6 +1,6 @@
 package import Authentication
 package import Logging
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Where one configured issuer's keys come from; two configurations that agree in it share keys and refreshes.
 package struct KeyRequest: Sendable, Hashable {
@@ -57,7 +57,7 @@ package final class KeyRegistry: Sendable {
         let refresher: KeyRefresher
     }
 
-    private let entries = Mutex<[KeyRequest: Entry]>([:])
+    private let entries = NIOLockedValueBox<[KeyRequest: Entry]>([:])
     private let fetch: KeyFetch
     private let log: Logger
     private let sleep: @Sendable (Duration) async throws -> Void
@@ -79,7 +79,7 @@ package final class KeyRegistry: Sendable {
 
     /// The source for a request; a new one begins to fetch at once and is empty until then.
     package func source(for request: KeyRequest) -> KeySource {
-        entries.withLock { entries in
+        entries.withLockedValue { entries in
             if let entry = entries[request] { return entry.source }
             let known = entries.first { $0.key.shares(keysOf: request) }?.value.source.current
             let entry = start(request, initial: known)
@@ -90,7 +90,7 @@ package final class KeyRegistry: Sendable {
 
     /// Ends the refreshes of all but these: after a reload with the requests of the configuration that runs.
     package func keep(_ requests: Set<KeyRequest>) {
-        let ended = entries.withLock { entries in
+        let ended = entries.withLockedValue { entries in
             let ended = entries.filter { !requests.contains($0.key) }
             for request in ended.keys { entries[request] = nil }
             return ended

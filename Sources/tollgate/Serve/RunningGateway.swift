@@ -7,7 +7,7 @@ import NIOCore
 import Proxy
 import RateLimit
 import Settings
-import Synchronization
+import NIOConcurrencyHelpers
 import TLS
 
 /// The rooms, connected and running. One caller at a time starts, reloads and stops it.
@@ -26,11 +26,11 @@ final class RunningGateway: Sendable {
     private let registry: KeyRegistry
     private let keyClient: KeyClient
     private let tickets: TLSTicketKeys
-    private let admin = Mutex<AdminServer?>(nil)
-    private let state: Mutex<State>
+    private let admin = NIOLockedValueBox<AdminServer?>(nil)
+    private let state: NIOLockedValueBox<State>
 
     /// The configuration in force.
-    var plan: Plan { state.withLock { $0.plan } }
+    var plan: Plan { state.withLockedValue { $0.plan } }
 
     private init(
         _ plan: Plan, file: String, log: Logger, server: GatewayServer, audit: AuditWriter?, registry: KeyRegistry,
@@ -43,7 +43,7 @@ final class RunningGateway: Sendable {
         self.registry = registry
         self.keyClient = keyClient
         self.tickets = tickets
-        state = Mutex(State(plan: plan, sources: sources, configuredAt: SystemClock.now().unix))
+        state = NIOLockedValueBox(State(plan: plan, sources: sources, configuredAt: SystemClock.now().unix))
     }
 
     /// Opens the audit trail, then the listeners, then the admin listener.
@@ -56,11 +56,11 @@ final class RunningGateway: Sendable {
         // The trail first: where it is another gateway's, nothing else has begun that would have to be ended.
         let audit = settings.audit.enabled ? try AuditWriter(settings.audit.trail, loops: workers) : nil
         // The server exists only after the first snapshot; keys can be withdrawn only after that.
-        let feed = Mutex<SnapshotFeed?>(nil)
+        let feed = NIOLockedValueBox<SnapshotFeed?>(nil)
         let client = KeyClient()
         let registry = KeyRegistry(
             fetch: KeyFetch { url throws(KeyFetchError) in try await client.get(url) }, log: log,
-            onRemoval: { feed.withLock { $0 }?.invalidate() })
+            onRemoval: { feed.withLockedValue { $0 }?.invalidate() })
         var sources: [(issuer: String, source: KeySource)] = []
         let tickets: TLSTicketKeys
         let server: GatewayServer
@@ -84,7 +84,7 @@ final class RunningGateway: Sendable {
             await client.shutdown()
             throw error
         }
-        feed.withLock { $0 = server.feed }
+        feed.withLockedValue { $0 = server.feed }
         let gateway = RunningGateway(
             plan, file: file, log: log, server: server, audit: audit, registry: registry, keyClient: client,
             tickets: tickets, sources: sources)
@@ -113,7 +113,7 @@ final class RunningGateway: Sendable {
         let routes = AdminRoutes(
             readiness: { [server] in server.isReady }, metrics: { [weak self] in self?.report() ?? MetricsReport() })
         let started = try await AdminServer.start(host: address.host, port: address.port, routes: routes)
-        admin.withLock { $0 = started }
+        admin.withLockedValue { $0 = started }
         log.notice(
             "Listening.",
             metadata: ["listener": "admin", "address": "\(HostAndPort(host: address.host, port: started.port))"])
@@ -154,7 +154,7 @@ final class RunningGateway: Sendable {
             }
             server.publish(publication)
             registry.keep(Set(new.keyRequests.map(\.request)))
-            state.withLock { state in
+            state.withLockedValue { state in
                 state.plan = new
                 state.sources = sources
                 state.reloads.succeeded += 1
@@ -167,7 +167,7 @@ final class RunningGateway: Sendable {
             log.notice("\(subject) is in force.")
         } catch {
             registry.keep(Set(old.keyRequests.map(\.request)))
-            state.withLock { $0.reloads.failed += 1 }
+            state.withLockedValue { $0.reloads.failed += 1 }
             for line in error.lines { log.error("\(line)") }
             log.error("\(subject) has errors; what was in force stays.", metadata: ["errors": "\(error.errors)"])
         }
@@ -205,14 +205,14 @@ final class RunningGateway: Sendable {
         if let audit, case let lost = audit.stop(), lost > 0 {
             log.error("Audit records could not be written.", metadata: ["lost": "\(lost)"])
         }
-        await admin.withLock { $0 }?.stop()
+        await admin.withLockedValue { $0 }?.stop()
         await keyClient.shutdown()
     }
 
     // MARK: Telling
 
     private func report() -> MetricsReport {
-        let (sources, reloads, configuredAt) = state.withLock { ($0.sources, $0.reloads, $0.configuredAt) }
+        let (sources, reloads, configuredAt) = state.withLockedValue { ($0.sources, $0.reloads, $0.configuredAt) }
         return GatewayReport(
             loops: server.metrics,
             audit: audit.map {

@@ -1,19 +1,19 @@
 import Control
 import Logging
 import StrictJSON
-import Synchronization
+import NIOConcurrencyHelpers
 import Testing
 
 @Suite struct StandardErrorLogTests {
     private func line(_ format: StandardErrorLog.Format, _ body: (Logger) -> Void) -> String {
-        let lines = Mutex<[UInt8]>([])
+        let lines = NIOLockedValueBox<[UInt8]>([])
         body(
             Logger(label: "tollgate") { label in
                 StandardErrorLog(
                     label: label, format: format, level: .info, now: { "T" },
-                    write: { line in lines.withLock { $0 += line } })
+                    write: { line in lines.withLockedValue { $0 += line } })
             })
-        return String(decoding: lines.withLock { $0 }, as: UTF8.self)
+        return String(decoding: lines.withLockedValue { $0 }, as: UTF8.self)
     }
 
     @Test func textIsOneLine() {
