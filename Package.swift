@@ -100,6 +100,7 @@ let package = Package(
         tests(
             "AuthenticationTests",
             ["Authentication", "Identity", "StrictJSON", "TestKit", "Wire", nio, crypto, cryptoExtras]),
+        tests("ReactorTests", ["Reactor", "CLinux", "TestKit", locks, nio]),
         tests("RateLimitTests", ["RateLimit", "TestKit", locks]),
         tests("RoutingTests", ["Routing", "Wire", nio]),
         tests("PolicyTests", ["Policy", "Identity", "StrictJSON", "TestKit"]),

@@ -46,12 +46,12 @@ package final class Acceptor: EventSource {
     /// Connections taken at a time before others get their turn.
     private static let maximumAccepts = 64
     /// Pause after the process ran out of descriptors or memory.
-    private static let pause: Int64 = 100_000_000
+    static let pause: Int64 = 100_000_000
 
     /// The port that is listened on.
     package let port: Int
     private let reactor: Reactor
-    private var descriptor: Int32
+    private(set) var descriptor: Int32
     private var slot: Int?
     private let accepted: (Int32, StreamAddress) -> Void
 
@@ -66,10 +66,11 @@ package final class Acceptor: EventSource {
         self.descriptor = descriptor
         self.port = Int(max(0, tollgate_local_port(descriptor)))
         self.accepted = accepted
-        slot = reactor.add(self, descriptor: descriptor, events: Events.input)
-        guard slot != nil else {
+        do {
+            slot = try reactor.add(self, descriptor: descriptor, events: Events.input)
+        } catch {
             Glibc.close(descriptor)
-            throw ReactorError(call: "epoll_ctl", code: errno)
+            throw error
         }
     }
 
@@ -105,9 +106,15 @@ package final class Acceptor: EventSource {
         reactor.remove(slot)
         self.slot = nil
         tollgate_epoll_remove(reactor.poll, descriptor)
+        resumeLater()
+    }
+
+    private func resumeLater() {
         reactor.schedule(at: reactor.now + Self.pause) { [self] in
             guard descriptor >= 0 else { return }
-            self.slot = reactor.add(self, descriptor: descriptor, events: Events.input)
+            slot = try? reactor.add(self, descriptor: descriptor, events: Events.input)
+            // The kernel may be short of memory for this, too.
+            if slot == nil { resumeLater() }
         }
     }
 }
@@ -140,8 +147,12 @@ package final class Connector: EventSource {
             return
         }
         self.descriptor = descriptor
-        slot = reactor.add(self, descriptor: descriptor, events: Events.output)
-        timer = reactor.schedule(at: slot == nil ? reactor.now : reactor.now + timeout) { self.finish(.timedOut) }
+        do {
+            slot = try reactor.add(self, descriptor: descriptor, events: Events.output)
+            timer = reactor.schedule(at: reactor.now + timeout) { self.finish(.timedOut) }
+        } catch {
+            reactor.schedule(at: reactor.now) { self.finish(.failed) }
+        }
     }
 
     func ready(_ events: UInt32) {

@@ -44,17 +44,20 @@ package final class Reactor {
         let action: () -> Void
     }
 
-    init(handle: ReactorHandle, poll: Int32) {
+    /// `wake` becomes readable when tasks are there; whoever runs the loop keeps both descriptors open.
+    init(handle: ReactorHandle, poll: Int32, wake: Int32) throws(ReactorError) {
         self.handle = handle
         self.poll = poll
         self.now = Clocks.monotonic()
         self.unixNow = Clocks.unix()
+        _ = try add(WakeUp(descriptor: wake), descriptor: wake, events: Events.input)
     }
 
     // MARK: Sources
 
-    /// Registers a descriptor; its source is told of events until `remove`. Returns nil when the kernel refuses.
-    func add(_ source: any EventSource, descriptor: Int32, events: UInt32) -> Int? {
+    /// Registers a descriptor; its source is told of events until `remove`. Throws when the kernel refuses, which it does
+    /// for want of memory or of watches (epoll_ctl(2)).
+    func add(_ source: any EventSource, descriptor: Int32, events: UInt32) throws(ReactorError) -> Int {
         let index: Int
         if let free = freeSlots.popLast() {
             index = free
@@ -63,9 +66,10 @@ package final class Reactor {
             slots.append(Slot(source: nil, generation: 0))
         }
         let token = UInt64(slots[index].generation) << 32 | UInt64(UInt32(truncatingIfNeeded: index))
-        guard tollgate_epoll_add(poll, descriptor, events, token) == 0 else {
+        let result = tollgate_epoll_add(poll, descriptor, events, token)
+        guard result == 0 else {
             freeSlots.append(index)
-            return nil
+            throw ReactorError(call: "epoll_ctl", code: -result)
         }
         slots[index].source = source
         return index
@@ -92,6 +96,8 @@ package final class Reactor {
     // MARK: Timers
 
     /// Calls the closure once the time has come, in monotonic nanoseconds; at most a millisecond late on an idle loop.
+    /// Timers fire in the order of their times, and of their making where these are equal. One that is made by another
+    /// timer fires in the next round at the earliest, so that no chain of them keeps the loop from its sockets.
     /// Linear in the number of timers, of which a loop has a handful: deadlines of connections are kept elsewhere.
     @discardableResult
     package func schedule(at time: Int64, _ action: @escaping () -> Void) -> UInt64 {
@@ -108,7 +114,7 @@ package final class Reactor {
 
     // MARK: The loop
 
-    /// Ends `run` after the present round.
+    /// Ends `run` after the present round and the tasks that are queued by then.
     package func stop() {
         isStopping = true
     }
@@ -121,15 +127,26 @@ package final class Reactor {
                 guard let base = buffer.baseAddress else { return 0 }
                 return unsafe tollgate_epoll_wait(poll, base, Int32(Self.batch), timeout())
             }
+            // Only a descriptor that is none does this (epoll_wait(2)). A loop that is deaf must not look alive.
+            guard count >= 0 else { fatalError("\(ReactorError(call: "epoll_wait", code: -count))") }
             now = Clocks.monotonic()
             unixNow = Clocks.unix()
-            for index in 0..<max(0, Int(count)) { dispatch(events[index]) }
+            for index in 0..<Int(count) { dispatch(events[index]) }
             runAgain()
             fireTimers()
-            for task in handle.takeTasks() {
-                task(self)
-                runDeferred()
-            }
+            run(handle.takeTasks())
+        }
+        run(handle.takeLastTasks())
+        // What is left refers to the loop, and would keep it and its descriptors for ever.
+        slots = []
+        timers = []
+        again = []
+    }
+
+    private func run(_ tasks: [ReactorHandle.Task]) {
+        for task in tasks {
+            task(self)
+            runDeferred()
         }
     }
 
@@ -160,9 +177,9 @@ package final class Reactor {
     }
 
     private func fireTimers() {
-        while let first = timers.first, first.time <= now {
-            timers.removeFirst()
-            first.action()
+        let newest = nextTimer
+        while let index = timers.firstIndex(where: { $0.time > now || $0.id <= newest }), timers[index].time <= now {
+            timers.remove(at: index).action()
             runDeferred()
         }
     }
@@ -171,7 +188,22 @@ package final class Reactor {
     private func timeout() -> Int32 {
         guard again.isEmpty else { return 0 }
         guard let first = timers.first else { return -1 }
-        return Int32(clamping: max(0, (first.time - Clocks.monotonic() + 999_999) / 1_000_000))
+        let present = Clocks.monotonic()
+        guard first.time > present else { return 0 }
+        return Int32(clamping: (first.time - present - 1) / 1_000_000 + 1)
+    }
+}
+
+/// Other threads' sign that tasks are there: it only has to end the wait.
+private final class WakeUp: EventSource {
+    private let descriptor: Int32
+
+    init(descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    func ready(_ events: UInt32) {
+        tollgate_eventfd_drain(descriptor)
     }
 }
 

@@ -18,7 +18,12 @@ package struct ReactorError: Error, CustomStringConvertible, Sendable {
 package final class ReactorHandle: Sendable {
     package typealias Task = @Sendable (Reactor) -> Void
 
-    private let tasks = NIOLockedValueBox<[Task]>([])
+    private struct Queue {
+        var tasks: [Task] = []
+        var hasEnded = false
+    }
+
+    private let queue = NIOLockedValueBox(Queue())
     private let wake: Int32
     private let poll: Int32
     private let thread = NIOLockedValueBox<pthread_t?>(nil)
@@ -42,24 +47,26 @@ package final class ReactorHandle: Sendable {
         close(poll)
     }
 
-    /// Runs the closure on the reactor's thread, after the present batch of events. The lock is held for an append; the
-    /// reactor waits for it once per round.
+    /// Runs the closure on the reactor's thread, after the present batch of events and after all that was queued before.
+    /// Once the loop has ended the closure is dropped. The lock is held for an append; the reactor waits for it once per
+    /// round.
     package func execute(_ task: @escaping Task) {
-        let wasEmpty = tasks.withLockedValue { tasks in
-            tasks.append(task)
-            return tasks.count == 1
+        let isFirst = queue.withLockedValue { queue in
+            guard !queue.hasEnded else { return false }
+            queue.tasks.append(task)
+            return queue.tasks.count == 1
         }
-        if wasEmpty { tollgate_eventfd_signal(wake) }
+        if isFirst { tollgate_eventfd_signal(wake) }
     }
 
-    /// Runs the closure on the reactor's thread and gives back what it returns.
+    /// Runs the closure on the reactor's thread and gives back what it returns. Never after `join`: nothing would come.
     package func submit<Value: Sendable>(_ body: @escaping @Sendable (Reactor) -> Value) async -> Value {
         await withCheckedContinuation { continuation in
             execute { continuation.resume(returning: body($0)) }
         }
     }
 
-    /// Ends the loop and waits for its thread.
+    /// Ends the loop, behind all that is queued, and waits for its thread.
     package func join() {
         execute { $0.stop() }
         let thread = self.thread.withLockedValue { thread in
@@ -71,16 +78,26 @@ package final class ReactorHandle: Sendable {
     }
 
     func takeTasks() -> [Task] {
-        tasks.withLockedValue { tasks in
-            guard !tasks.isEmpty else { return [] }
-            let taken = tasks
-            tasks = []
+        queue.withLockedValue { queue in
+            guard !queue.tasks.isEmpty else { return [] }
+            let taken = queue.tasks
+            queue.tasks = []
+            return taken
+        }
+    }
+
+    /// The same, and no task is taken from now on.
+    func takeLastTasks() -> [Task] {
+        queue.withLockedValue { queue in
+            queue.hasEnded = true
+            let taken = queue.tasks
+            queue.tasks = []
             return taken
         }
     }
 
     private func start(_ name: String) throws(ReactorError) {
-        let body = ThreadBody(handle: self, poll: poll, wake: wake, name: name)
+        let body = ThreadBody(reactor: try Reactor(handle: self, poll: poll, wake: wake), name: name)
         var created = pthread_t()
         // Unsafe: the box is retained for the thread, which takes the reference over.
         let argument = unsafe Unmanaged.passRetained(body).toOpaque()
@@ -101,29 +118,19 @@ package final class ReactorHandle: Sendable {
 }
 
 /// What a reactor's thread runs.
-private final class ThreadBody: EventSource {
-    private let handle: ReactorHandle
-    private let poll: Int32
-    private let wake: Int32
+private final class ThreadBody {
+    private let reactor: Reactor
     private let name: String
 
-    init(handle: ReactorHandle, poll: Int32, wake: Int32, name: String) {
-        self.handle = handle
-        self.poll = poll
-        self.wake = wake
+    init(reactor: Reactor, name: String) {
+        self.reactor = reactor
         self.name = name
     }
 
     func run() {
         // Unsafe: reads the string during the call.
         unsafe tollgate_name_thread(name)
-        let reactor = Reactor(handle: handle, poll: poll)
-        _ = reactor.add(self, descriptor: wake, events: Events.input)
         reactor.run()
-    }
-
-    func ready(_ events: UInt32) {
-        tollgate_eventfd_drain(wake)
     }
 }
 

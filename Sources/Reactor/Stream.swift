@@ -27,9 +27,11 @@ package protocol ByteStream: AnyObject {
     var isWritable: Bool { get }
     /// Whether everything that was written is on its way.
     var isDrained: Bool { get }
-    /// Stops or resumes reading.
+    /// Stops or resumes reading. When a connection breaks while it is paused, what the kernel still holds of it comes at
+    /// once, before `closed`: at most its receive buffer.
     func setReading(_ reads: Bool)
-    /// Sends bytes, and a second run behind them, in as few system calls as the transport can.
+    /// Sends bytes, and a second run behind them, in as few system calls as the transport can. `writabilityChanged` may
+    /// come from within the call.
     func write(_ first: ByteBuffer, _ second: ByteBuffer?)
     /// Says that nothing more will be written, once everything queued is sent. With that the stream closes if the peer
     /// has ended too, or else when it does.
@@ -63,9 +65,8 @@ package final class Stream: ByteStream, EventSource {
     private var isInRead = false
     private var hasFailed = false
 
-    private var queue: [ByteBuffer] = []
-    private var queueHead = 0
-    private var queuedBytes = 0
+    /// What the socket has not taken yet.
+    private var waiting = ByteBuffer()
     private var wasWritable = true
     private var endsOutput = false
 
@@ -75,12 +76,13 @@ package final class Stream: ByteStream, EventSource {
         self.handler = handler
         self.descriptor = descriptor
         let events = Events.input | Events.output | Events.peerEnded | Events.edge
-        guard let slot = reactor.add(self, descriptor: descriptor, events: events) else {
+        do {
+            slot = try reactor.add(self, descriptor: descriptor, events: events)
+        } catch {
             Glibc.close(descriptor)
             self.descriptor = -1
             return nil
         }
-        self.slot = slot
     }
 
     /// Closes a descriptor that nobody could take over.
@@ -92,10 +94,10 @@ package final class Stream: ByteStream, EventSource {
     package var isOpen: Bool { descriptor >= 0 }
 
     /// Whether more can be written without queueing beyond the bound.
-    package var isWritable: Bool { queuedBytes < Self.highWater }
+    package var isWritable: Bool { waiting.readableBytes < Self.highWater }
 
     /// Whether everything that was written is with the kernel.
-    package var isDrained: Bool { queuedBytes == 0 }
+    package var isDrained: Bool { waiting.readableBytes == 0 }
 
     // MARK: Reading
 
@@ -110,9 +112,8 @@ package final class Stream: ByteStream, EventSource {
     func ready(_ events: UInt32) {
         if events & (Events.input | Events.peerEnded | Events.hangUp | Events.error) != 0 { isReadable = true }
         if events & (Events.peerEnded | Events.hangUp | Events.error) != 0 { mayHaveEnded = true }
-        if events & (Events.error | Events.hangUp) != 0 { hasFailed = hasFailed || events & Events.error != 0 }
-        if events & Events.output != 0, queuedBytes > 0 { flush() }
-        // A reset is noticed even while reading is paused.
+        if events & Events.error != 0 { hasFailed = true }
+        if events & Events.output != 0, waiting.readableBytes > 0 { flush() }
         if isReadable, isReading || hasFailed { read() }
     }
 
@@ -120,7 +121,8 @@ package final class Stream: ByteStream, EventSource {
         isInRead = true
         defer { isInRead = false }
         var reads = 0
-        while isReadable, isReading || hasFailed, isOpen, !hasEnded {
+        // A broken connection is noticed even while reading is paused, and after the peer's end.
+        while isReadable, isOpen, hasFailed || isReading && !hasEnded {
             guard reads < Self.maximumReads else { return reactor.callAgain(self) }
             reads += 1
             reactor.scratch.clear()
@@ -141,10 +143,11 @@ package final class Stream: ByteStream, EventSource {
                 hasEnded = true
                 handler?.ended()
                 if endsOutput, isDrained { close() }
-            } else if received == -Int(EAGAIN) {
+            } else if received == -Int(EAGAIN), !hasFailed {
                 isReadable = false
             } else {
-                // An end after a failed write is no half-close: the error was told to the writer (socket(7), SO_ERROR).
+                // An end, or nothing, after a failed write is no half-close: the error was told to the writer (socket(7),
+                // SO_ERROR).
                 isReadable = false
                 close()
             }
@@ -156,30 +159,24 @@ package final class Stream: ByteStream, EventSource {
 
     // MARK: Writing
 
-    /// Sends bytes, and a second run behind them in the same system call. What the socket does not take is queued.
+    /// Sends bytes, and a second run behind them in the same system call. What the socket does not take is copied and
+    /// waits. Nothing is sent after `finishOutput`, nor to a peer that is gone: `closed` follows then.
     package func write(_ first: ByteBuffer, _ second: ByteBuffer?) {
-        guard isOpen else { return }
-        guard queuedBytes == 0 else {
-            enqueue(first)
-            if let second { enqueue(second) }
-            return noteWritability()
+        guard isOpen, !hasFailed, !endsOutput else { return }
+        var sent = 0
+        if waiting.readableBytes == 0 {
+            guard let count = send(first, second) else { return }
+            sent = count
         }
-        let sent = send(first, second)
-        let firstCount = first.readableBytes
-        if sent < firstCount {
-            enqueue(first, droppingFirst: sent)
-            if let second { enqueue(second) }
-        } else if let second, sent < firstCount + second.readableBytes {
-            enqueue(second, droppingFirst: sent - firstCount)
-        } else {
-            return
-        }
+        let isWhole = sent == first.readableBytes + (second?.readableBytes ?? 0)
+        guard !isWhole else { return }
+        enqueue(first, droppingFirst: min(sent, first.readableBytes))
+        if let second { enqueue(second, droppingFirst: max(0, sent - first.readableBytes)) }
         noteWritability()
     }
 
-    /// Bytes the socket took. A failure takes them all: the stream is about to be closed.
-    private func send(_ first: ByteBuffer, _ second: ByteBuffer?) -> Int {
-        let total = first.readableBytes + (second?.readableBytes ?? 0)
+    /// Bytes the socket took; nil when the connection is broken.
+    private func send(_ first: ByteBuffer, _ second: ByteBuffer?) -> Int? {
         // Unsafe: the pointers are used during the call only.
         let sent = unsafe first.withUnsafeReadableBytes { head in
             guard let second else {
@@ -194,39 +191,32 @@ package final class Stream: ByteStream, EventSource {
         // Broken. The reading side learns of it as well and closes; asking for that makes sure.
         hasFailed = true
         isReadable = true
+        waiting = ByteBuffer()
         reactor.callAgain(self)
-        return total
+        return nil
     }
 
-    private func enqueue(_ bytes: ByteBuffer, droppingFirst count: Int = 0) {
-        var rest = bytes
-        rest.moveReaderIndex(forwardBy: count)
-        guard rest.readableBytes > 0 else { return }
-        queue.append(rest)
-        queuedBytes += rest.readableBytes
+    /// Copies, because a few bytes of a large buffer would keep all of it, and buffers already sent would be kept for as
+    /// long as the peer never quite catches up.
+    private func enqueue(_ bytes: ByteBuffer, droppingFirst count: Int) {
+        if waiting.readerIndex >= waiting.readableBytes { waiting.discardReadBytes() }
+        waiting.writeBytes(bytes.readableBytesSpan.extracting(droppingFirst: count))
     }
 
     private func flush() {
-        while queueHead < queue.count {
-            let bytes = queue[queueHead]
-            let sent = send(bytes, nil)
-            queuedBytes -= sent
-            guard sent == bytes.readableBytes else {
-                queue[queueHead].moveReaderIndex(forwardBy: sent)
-                return noteWritability()
-            }
-            queueHead += 1
+        guard let sent = send(waiting, nil) else { return }
+        waiting.moveReaderIndex(forwardBy: sent)
+        if waiting.readableBytes == 0 {
+            waiting = ByteBuffer()
+            if endsOutput { endOutput() }
         }
-        queue.removeAll(keepingCapacity: queue.count < 16)
-        queueHead = 0
-        queuedBytes = 0
-        if endsOutput { endOutput() }
         noteWritability()
     }
 
     private func noteWritability() {
-        let isWritableNow = wasWritable ? queuedBytes < Self.highWater : queuedBytes <= Self.lowWater
-        guard isWritableNow != wasWritable else { return }
+        let isWritableNow =
+            wasWritable ? waiting.readableBytes < Self.highWater : waiting.readableBytes <= Self.lowWater
+        guard isOpen, isWritableNow != wasWritable else { return }
         wasWritable = isWritableNow
         handler?.writabilityChanged()
     }
@@ -254,13 +244,12 @@ package final class Stream: ByteStream, EventSource {
     /// handler hears of it after the present event.
     package func close() {
         guard isOpen else { return }
-        if !isDrained { tollgate_reset_on_close(descriptor) }
+        if !isDrained || hasFailed { tollgate_reset_on_close(descriptor) }
         if let slot { reactor.remove(slot) }
         slot = nil
         Glibc.close(descriptor)
         descriptor = -1
-        queue = []
-        queuedBytes = 0
+        waiting = ByteBuffer()
         reactor.afterEvent {
             let handler = self.handler
             self.handler = nil

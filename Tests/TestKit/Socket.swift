@@ -52,8 +52,9 @@ package final class Socket: Sendable {
         return connection
     }
 
-    /// Listens on a port of 127.0.0.1; 0 lets the system choose. Returns the socket and the port.
-    package static func listen(port: Int = 0) throws -> (Socket, port: Int) {
+    /// Listens on a port of 127.0.0.1; 0 lets the system choose. Returns the socket and the port. Beyond `backlog` and
+    /// one, connections are not answered.
+    package static func listen(port: Int = 0, backlog: Int32 = 1024) throws -> (Socket, port: Int) {
         let listener = Socket(descriptor: socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0))
         guard listener.descriptor >= 0 else { throw Failure(call: "socket", code: errno) }
         listener.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
@@ -62,7 +63,7 @@ package final class Socket: Sendable {
         let bound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
                 guard unsafe bind(listener.descriptor, raw, length) == 0 else { return false }
-                guard Glibc.listen(listener.descriptor, 1024) == 0 else { return false }
+                guard Glibc.listen(listener.descriptor, backlog) == 0 else { return false }
                 return unsafe getsockname(listener.descriptor, raw, &length) == 0
             }
         }
@@ -200,6 +201,14 @@ package final class Socket: Sendable {
         isOpen.withLockedValue { open in
             if open, descriptor >= 0 { _ = Glibc.close(descriptor) }
             open = false
+        }
+    }
+
+    /// Hands the descriptor over to the caller, who closes it.
+    package func release() -> Int32 {
+        isOpen.withLockedValue { open in
+            open = false
+            return descriptor
         }
     }
 
