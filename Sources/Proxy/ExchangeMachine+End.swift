@@ -1,4 +1,5 @@
 import NIOCore
+import Wire
 
 /// The end of an exchange, and what comes after it on its connection.
 extension ExchangeMachine {
