@@ -67,18 +67,22 @@ void tollgate_eventfd_drain(int descriptor) {
     while (got < 0 && errno == EINTR);
 }
 
-int tollgate_resolve(const char *host, uint16_t port, int resolves, struct tollgate_address *address) {
+int tollgate_resolve(const char *host, uint16_t port, int resolves, struct tollgate_address *addresses, int count) {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     hints.ai_flags = AI_NUMERICSERV | (resolves ? 0 : AI_NUMERICHOST);
     struct addrinfo *found = NULL;
     char service[8];
     snprintf(service, sizeof service, "%u", (unsigned)port);
     if (getaddrinfo(host, service, &hints, &found) != 0 || found == NULL) return -ENOENT;
-    memset(&address->storage, 0, sizeof address->storage);
-    memcpy(&address->storage, found->ai_addr, found->ai_addrlen);
-    address->length = found->ai_addrlen;
+    int filled = 0;
+    for (struct addrinfo *one = found; one != NULL && filled < count; one = one->ai_next) {
+        struct tollgate_address *address = &addresses[filled++];
+        memset(&address->storage, 0, sizeof address->storage);
+        memcpy(&address->storage, one->ai_addr, one->ai_addrlen);
+        address->length = one->ai_addrlen;
+    }
     freeaddrinfo(found);
-    return 0;
+    return filled;
 }
 
 int tollgate_describe(const struct tollgate_address *address, char *text) {

@@ -10,22 +10,35 @@ package struct StreamAddress: @unchecked Sendable {
         self.raw = raw
     }
 
+    /// Addresses of one host that are looked at.
+    private static let maximumAddresses = 16
+
     /// An address literal. `nil` when the host is a name.
     package init?(literal host: String, port: Int) {
-        self.init(host, port, resolves: false)
+        guard let first = Self.addresses(host, port, resolves: false).first else { return nil }
+        self = first
     }
 
     /// The first address of a host. Blocks for as long as the resolver takes: never on a reactor.
     package init?(resolving host: String, port: Int) {
-        self.init(host, port, resolves: true)
+        guard let first = Self.all(resolving: host, port: port).first else { return nil }
+        self = first
     }
 
-    private init?(_ host: String, _ port: Int, resolves: Bool) {
-        guard let port = UInt16(exactly: port) else { return nil }
-        var raw = tollgate_address()
-        // Unsafe: reads the string and fills the structure during the call.
-        guard unsafe tollgate_resolve(host, port, resolves ? 1 : 0, &raw) == 0 else { return nil }
-        self.raw = raw
+    /// The addresses of a host, at most 16, in the order of the resolver. Blocks as `init(resolving:port:)` does.
+    package static func all(resolving host: String, port: Int) -> [StreamAddress] {
+        addresses(host, port, resolves: true)
+    }
+
+    private static func addresses(_ host: String, _ port: Int, resolves: Bool) -> [StreamAddress] {
+        guard let port = UInt16(exactly: port) else { return [] }
+        var found = [tollgate_address](repeating: tollgate_address(), count: maximumAddresses)
+        // Unsafe: reads the string and fills at most the elements of the array during the call.
+        let count = unsafe found.withUnsafeMutableBufferPointer { buffer -> Int32 in
+            guard let base = buffer.baseAddress else { return 0 }
+            return unsafe tollgate_resolve(host, port, resolves ? 1 : 0, base, Int32(maximumAddresses))
+        }
+        return found.prefix(max(0, Int(count))).map { StreamAddress($0) }
     }
 
     /// The address without its port, as text.

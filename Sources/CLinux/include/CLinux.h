@@ -36,8 +36,8 @@ int tollgate_eventfd(void);
 void tollgate_eventfd_signal(int descriptor);
 void tollgate_eventfd_drain(int descriptor);
 
-// Numeric addresses only, unless `resolves`: then names too, which blocks.
-int tollgate_resolve(const char *host, uint16_t port, int resolves, struct tollgate_address *address);
+// Up to `count` addresses of the host; returns how many. Numeric ones only, unless `resolves`: then names, which blocks.
+int tollgate_resolve(const char *host, uint16_t port, int resolves, struct tollgate_address *addresses, int count);
 // The numeric host into `text` of 46 bytes; returns the port.
 int tollgate_describe(const struct tollgate_address *address, char *text);
 int tollgate_local_port(int descriptor);
