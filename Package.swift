@@ -54,7 +54,7 @@ let package = Package(
         room(
             "Gate", ["Audit", "Authentication", "Policy", "Routing", "RateLimit", "Identity", "Wire", locks, nio]),
         room("Audit", ["Identity", "StrictJSON", crypto, locks]),
-        room("Upstream", ["Reactor", "TLS", "Wire", nio]),
+        room("Upstream", ["Reactor", "TLS", "Wire", locks, nio]),
         room(
             "Proxy",
             [
@@ -108,12 +108,12 @@ let package = Package(
             "GateTests",
             ["Gate", "Authentication", "Identity", "Policy", "RateLimit", "Routing", "Wire", "TestKit", nio]),
         tests("AuditTests", ["Audit", "Identity", "StrictJSON", "TestKit", locks]),
-        tests("UpstreamTests", ["Upstream", "Wire"]),
+        tests("UpstreamTests", ["Upstream", "Wire", "Reactor", "TestKit", locks, nio]),
         tests(
             "ProxyTests",
             [
-                "Proxy", "Gate", "Authentication", "Identity", "Policy", "RateLimit", "Routing", "Upstream", "Audit",
-                "Wire", "TestKit", nio, logging,
+                "Proxy", "Gate", "Authentication", "Identity", "Policy", "RateLimit", "Reactor", "Routing", "Upstream",
+                "Audit", "Wire", "TestKit", nio, logging,
             ]),
         tests(
             "SettingsTests",

@@ -1,6 +1,25 @@
 package import Identity
 import Synchronization
 
+/// How the endpoint that a record names came to be chosen.
+package struct UpstreamChoice: Sendable {
+    /// The configured name of the upstream.
+    package var pool: AuditText?
+    /// Whether the client belongs to the share that a canary takes.
+    package var isCanary: Bool
+    /// How often the request was sent; written where it was more than once.
+    package var attempts: Int
+    /// The upstream that got a copy.
+    package var mirror: AuditText?
+
+    package init(pool: AuditText? = nil, isCanary: Bool = false, attempts: Int = 1, mirror: AuditText? = nil) {
+        self.pool = pool
+        self.isCanary = isCanary
+        self.attempts = attempts
+        self.mirror = mirror
+    }
+}
+
 extension AuditRing {
     /// Bounds of the fields a peer controls, in bytes after escaping.
     enum Bound {
@@ -9,19 +28,20 @@ extension AuditRing {
         static let path = 2_048
         static let reason = 512
         /// Member names, punctuation, time, numbers, and the marks of truncated fields.
-        static let fixed = 512
+        static let fixed = 576
     }
 
     /// Renders one record into the ring. Returns false when there was no room and the record was counted as dropped.
     ///
     /// For the ring's own event loop only. Costs no allocation; about 200 ns. The members come in the order of the
     /// parameters; an empty method, path or reason and an absent route are `null`, absent `policyEntry` and `upstream`
-    /// are left out.
+    /// are left out, and so is what `choice` says nothing of.
     ///
     /// - Parameters:
     ///   - unixNanoseconds: when the decision fell, or a stream ended; rendered with milliseconds.
     ///   - path: as received or normalised; anything from the first `?` or `#` on is left out, more than 2 KiB is cut
     ///     and ends in U+2026.
+    ///   - choice: how the upstream came to be chosen.
     ///   - status: what the client was answered; 0 when nothing was answered.
     ///   - phase: of a stream, which has a record at its beginning and one at its end; nil is left out.
     ///   - bytesIn: body and head bytes received from the client.
@@ -41,6 +61,7 @@ extension AuditRing {
         policyEntry: AuditText?,
         peer: AuditText,
         upstream: AuditText?,
+        choice: UpstreamChoice = UpstreamChoice(),
         bytesIn: Int64,
         bytesOut: Int64,
         durationMicros: Int64
@@ -51,6 +72,7 @@ extension AuditRing {
             + (reason.hasPointerRepresentation ? min(reason.utf8CodeUnitCount * 6, Bound.reason) : 4)
         bound += (route?.escaped.count ?? 0) + identity.bytes.count + (policyEntry?.escaped.count ?? 0)
         bound += peer.escaped.count + (upstream?.escaped.count ?? 0)
+        bound += (choice.pool?.escaped.count ?? 0) + (choice.mirror?.escaped.count ?? 0)
         return appendRecord(bound: bound) { line in
             line.append("{\"time\":\"")
             appendTime(unixNanoseconds, to: &line)
@@ -88,12 +110,29 @@ extension AuditRing {
                 line.append(",\"upstream\":")
                 line.append(quoted: upstream)
             }
+            appendChoice(choice, to: &line)
             line.append(",\"bytesIn\":")
             line.appendDecimal(bytesIn)
             line.append(",\"bytesOut\":")
             line.appendDecimal(bytesOut)
             line.append(",\"durationMicros\":")
             line.appendDecimal(durationMicros)
+        }
+    }
+
+    private func appendChoice(_ choice: UpstreamChoice, to line: inout AuditLine) {
+        if let pool = choice.pool {
+            line.append(",\"pool\":")
+            line.append(quoted: pool)
+        }
+        if choice.isCanary { line.append(",\"canary\":true") }
+        if choice.attempts > 1 {
+            line.append(",\"attempts\":")
+            line.appendDecimal(Int64(choice.attempts))
+        }
+        if let mirror = choice.mirror {
+            line.append(",\"mirror\":")
+            line.append(quoted: mirror)
         }
     }
 

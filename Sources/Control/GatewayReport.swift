@@ -50,7 +50,8 @@ package struct GatewayReport: Sendable {
     /// As metric families.
     package func families() -> MetricsReport {
         MetricsReport(
-            requestFamilies() + connectionFamilies() + streamFamilies() + auditFamilies() + operationFamilies())
+            requestFamilies() + upstreamFamilies() + connectionFamilies() + streamFamilies() + auditFamilies()
+                + operationFamilies())
     }
 
     private func requestFamilies() -> [MetricFamily] {
@@ -175,7 +176,7 @@ package struct GatewayReport: Sendable {
     }
 
     /// The routes of all loops by name, in its order.
-    private func routes() -> [(name: String, metrics: [RouteMetrics])] {
+    func routes() -> [(name: String, metrics: [RouteMetrics])] {
         var routes: [String: [RouteMetrics]] = [:]
         for loop in loops {
             for (name, metrics) in loop.allRoutes { routes[name.isEmpty ? "-" : name, default: []].append(metrics) }
@@ -183,7 +184,7 @@ package struct GatewayReport: Sendable {
         return routes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    private func total(_ metrics: [RouteMetrics], _ counter: (RouteMetrics) -> Counter) -> Int64 {
+    func total(_ metrics: [RouteMetrics], _ counter: (RouteMetrics) -> Counter) -> Int64 {
         metrics.reduce(0) { $0 &+ Int64(clamping: counter($1).value) }
     }
 

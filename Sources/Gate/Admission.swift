@@ -3,6 +3,7 @@ import Authentication
 package import Identity
 package import Policy
 package import RateLimit
+import Wire
 
 /// One proven caller, ready to be admitted again and again: everything a request needs that does not depend on it.
 ///
@@ -19,6 +20,8 @@ package final class Admission: Sendable {
     package let preAuthenticated: [UInt8]
     /// The members of the audit record that say who the caller was.
     package let auditMembers: IdentityFragment
+    /// A stable hash of the client, by which it keeps its endpoint and its side of a canary split.
+    package let affinity: UInt64
     /// Unix seconds from which on nothing may be decided by this any more: the credential's expiry, or the first
     /// moment at which a policy may say something else about the caller.
     package let expires: Int64
@@ -42,6 +45,11 @@ package final class Admission: Sendable {
         self.identityFields = IdentityFields.render(principal)
         self.preAuthenticated = IdentityFields.renderPreAuthenticated(principal)
         self.auditMembers = IdentityFragment.render(principal)
+        var client = StableHash()
+        client.combine((principal.issuer ?? "").utf8)
+        client.combine(CollectionOfOne(0))
+        client.combine(principal.client.utf8)
+        self.affinity = client.value
         self.expires = expires
         self.boundTo = boundTo
     }

@@ -10,18 +10,22 @@ package struct Admitted: Sendable {
     /// `nil` on a route without authentication.
     package let admission: Admission?
     package let limit: LimitVerdict
+    /// A stable hash of the client, or of the peer's address without one.
+    package let affinity: UInt64
     /// The policy entry that decided.
     package let entry: PolicyEntry?
     /// Segment of the path at which the route's `**` begins.
     let restStart: Int
 
     init(
-        route: Route, routeIndex: Int, admission: Admission?, limit: LimitVerdict, entry: PolicyEntry?, restStart: Int
+        route: Route, routeIndex: Int, admission: Admission?, limit: LimitVerdict, affinity: UInt64,
+        entry: PolicyEntry?, restStart: Int
     ) {
         self.route = route
         self.routeIndex = routeIndex
         self.admission = admission
         self.limit = limit
+        self.affinity = affinity
         self.entry = entry
         self.restStart = restStart
     }

@@ -75,7 +75,8 @@ package final class Gatekeeper {
         case .route(let index, let restStart):
             let matched = MatchedRoute(route: snapshot.routes[index], index: index, restStart: restStart)
             guard !matched.route.accepts.isEmpty else {
-                return admit(head, matched, nil, limit: takeFromPeer(&peer, head, in: bytes, now: now), now: now)
+                let (limit, affinity) = takeFromPeer(&peer, head, in: bytes, now: now)
+                return admit(head, matched, nil, limit: limit, affinity: affinity, now: now)
             }
             switch authenticate(head, in: bytes, matched, peer: &peer, now: now, attempted: attempted) {
             case .verify(let attempt):
@@ -86,7 +87,9 @@ package final class Gatekeeper {
                 if matched.route.requiresSolution, admission.principal.solution == nil {
                     return .refused(Refused(.solutionRequired, routeIndex: index, admission: admission))
                 }
-                return admit(head, matched, admission, limit: take(admission.cell, now: now), now: now)
+                return admit(
+                    head, matched, admission, limit: take(admission.cell, now: now), affinity: admission.affinity,
+                    now: now)
             }
         }
     }
@@ -263,19 +266,23 @@ package final class Gatekeeper {
         spends ? cell.take(now: now.monotonic) : cell.peek(now: now.monotonic)
     }
 
-    private func takeFromPeer(_ peer: inout Peer, _ head: RequestHead, in bytes: ByteBuffer, now: Now) -> LimitVerdict {
+    /// What the bucket of the address says, and the hash of the address.
+    private func takeFromPeer(
+        _ peer: inout Peer, _ head: RequestHead, in bytes: ByteBuffer, now: Now
+    ) -> (LimitVerdict, affinity: UInt64) {
         let quota = snapshot.limits.quota
         if snapshot.forwarding.trusts(peer.address),
             let client = ForwardedWalk.client(head, in: bytes, rules: snapshot.forwarding)
         {
             let key = LimiterKey(namespace: Namespace.peer, client.bytes)
-            return take(shared.limiter.cell(for: key, quota: quota, now: now.monotonic), now: now)
+            let cell = shared.limiter.cell(for: key, quota: quota, now: now.monotonic)
+            return (take(cell, now: now), client.affinity)
         }
-        if let cell = peer.cell, cell.quota == quota { return take(cell, now: now) }
+        if let cell = peer.cell, cell.quota == quota { return (take(cell, now: now), peer.affinity) }
         let cell = shared.limiter.cell(
             for: LimiterKey(namespace: Namespace.peer, peer.address.bytes), quota: quota, now: now.monotonic)
         peer.cell = cell
-        return take(cell, now: now)
+        return (take(cell, now: now), peer.affinity)
     }
 
     private func failureCell(_ peer: inout Peer, now: Now) -> Cell {
@@ -290,7 +297,8 @@ package final class Gatekeeper {
     // MARK: Whether
 
     private func admit(
-        _ head: RequestHead, _ matched: MatchedRoute, _ admission: Admission?, limit: LimitVerdict, now: Now
+        _ head: RequestHead, _ matched: MatchedRoute, _ admission: Admission?, limit: LimitVerdict, affinity: UInt64,
+        now: Now
     ) -> Verdict {
         guard limit.isAllowed else {
             return .refused(
@@ -303,8 +311,8 @@ package final class Gatekeeper {
         }
         return .admitted(
             Admitted(
-                route: matched.route, routeIndex: matched.index, admission: admission, limit: limit, entry: entry,
-                restStart: matched.restStart))
+                route: matched.route, routeIndex: matched.index, admission: admission, limit: limit, affinity: affinity,
+                entry: entry, restStart: matched.restStart))
     }
 
     /// What the route's policy says about the present path, and the entry that decided.

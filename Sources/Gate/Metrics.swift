@@ -18,6 +18,19 @@ package final class Counter: Sendable {
     package var value: UInt64 { storage.load(ordering: .relaxed) }
 }
 
+/// A number that one event loop sets and the admin listener reads.
+package final class Gauge: Sendable {
+    private let storage = Atomic<Int64>(0)
+
+    package init() {}
+
+    /// Relaxed: nothing else is published through it.
+    package var value: Int64 {
+        get { storage.load(ordering: .relaxed) }
+        set { storage.store(newValue, ordering: .relaxed) }
+    }
+}
+
 /// What happened to the requests of one route on one event loop.
 package final class RouteMetrics: Sendable {
     /// Upper bounds of the duration histogram in microseconds; the last bucket has none.
@@ -32,6 +45,11 @@ package final class RouteMetrics: Sendable {
     /// One more than `bounds`.
     package let durations = (0...RouteMetrics.bounds.count).map { _ in Counter() }
     package let durationSum = Counter()
+    /// Requests that went to the canary's upstream.
+    package let canary = Counter()
+    /// Requests that were mirrored, and those that should have been but found no room or carried a body.
+    package let mirrored = Counter()
+    package let unmirrored = Counter()
 
     package init() {}
 
@@ -81,6 +99,7 @@ package final class LoopMetrics: Sendable {
     package let streams = StreamMetrics()
     /// The loop takes this lock when it adopts a snapshot, the admin listener when it is scraped; no request does.
     private let routes = NIOLockedValueBox<[String: RouteMetrics]>([:])
+    private let upstreams = NIOLockedValueBox<[String: UpstreamMetrics]>([:])
 
     package init() {}
 
@@ -93,6 +112,19 @@ package final class LoopMetrics: Sendable {
             return made
         }
     }
+
+    /// The counters of the upstream, as with `route`.
+    package func upstream(_ name: String) -> UpstreamMetrics {
+        upstreams.withLockedValue { upstreams in
+            if let known = upstreams[name] { return known }
+            let made = UpstreamMetrics()
+            upstreams[name] = made
+            return made
+        }
+    }
+
+    /// All upstreams seen so far.
+    package var allUpstreams: [String: UpstreamMetrics] { upstreams.withLockedValue { $0 } }
 
     /// All routes seen so far.
     package var allRoutes: [String: RouteMetrics] { routes.withLockedValue { $0 } }

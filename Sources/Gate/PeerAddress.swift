@@ -1,6 +1,7 @@
 package import Authentication
 import Glibc
 import RateLimit
+import Wire
 
 /// Where a connection comes from: the key of buckets for callers without a credential, and a member of the audit record.
 package struct PeerAddress: Sendable, Equatable {
@@ -8,6 +9,13 @@ package struct PeerAddress: Sendable, Equatable {
     package let bytes: [UInt8]
     /// The address without a port, as text: `192.0.2.1` or `2001:db8::1`.
     package let text: [UInt8]
+
+    /// A stable hash of it.
+    var affinity: UInt64 {
+        var hash = StableHash()
+        hash.combine(bytes)
+        return hash.value
+    }
 
     /// The unspecified address, for sockets that tell nothing.
     package static let unknown = PeerAddress(bytes: [UInt8](repeating: 0, count: 16), text: Array("unknown".utf8))
@@ -92,10 +100,14 @@ package struct Peer {
     /// The bucket of failed authentications.
     var failures: Cell?
 
+    /// The stable hash of the address.
+    let affinity: UInt64
+
     package init(
         address: PeerAddress, isSecure: Bool = false, listener: String = "", certificate: ClientCertificate? = nil
     ) {
         self.address = address
+        self.affinity = address.affinity
         self.isSecure = isSecure
         self.listener = listener
         self.certificate = certificate

@@ -63,6 +63,11 @@ package final class Route: Sendable {
     /// The protocols a client may switch to.
     package let upgrades: [UpgradeProtocol]
     private let upgradeNames: [[UInt8]]
+    package let timeouts: RouteTimeouts
+    /// Some clients go to another upstream.
+    package let canary: RouteShare?
+    /// Some requests are sent to another upstream as well.
+    package let mirror: RouteShare?
     /// Whether the path travels on as it was normalised.
     let keepsPath: Bool
     /// The credential fields that end here.
@@ -72,7 +77,8 @@ package final class Route: Sendable {
         name: String, upstream: String, accepts: CredentialSet, requiresSolution: Bool = false,
         policy: RoutePolicy? = nil, rewrite: Rewrite = .none, forwardsCredentials: Bool = false,
         preAuthenticates: Bool = false, maximumBodyBytes: Int64? = nil,
-        upgrades: [UpgradeProtocol] = [.webSocket]
+        upgrades: [UpgradeProtocol] = [.webSocket], timeouts: RouteTimeouts = RouteTimeouts(),
+        canary: RouteShare? = nil, mirror: RouteShare? = nil
     ) {
         self.name = name
         self.upstream = upstream
@@ -85,6 +91,9 @@ package final class Route: Sendable {
         self.maximumBodyBytes = maximumBodyBytes
         self.upgrades = upgrades
         self.upgradeNames = upgrades.map(\.name)
+        self.timeouts = timeouts
+        self.canary = canary
+        self.mirror = mirror
         self.keepsPath = rewrite == .none
         // Credentials that a route looks at are used up here; others are the upstream's business.
         var consumed: FieldSet = []
@@ -104,6 +113,38 @@ package final class Route: Sendable {
         guard head.upgrade != nil, let index = head.upgrade(among: upgradeNames, in: bytes) else { return nil }
         guard head.framing == .none || head.framing == .length(0) else { return nil }
         return upgrades[index].isWebSocket && head.method != .get ? nil : upgrades[index]
+    }
+}
+
+/// A share of a route's requests, and the upstream it goes to.
+package struct RouteShare: Sendable, Equatable {
+    /// The name of the upstream.
+    package var upstream: String
+    /// 0...100.
+    package var percent: Int
+
+    package init(upstream: String, percent: Int) {
+        self.upstream = upstream
+        self.percent = percent
+    }
+}
+
+/// How long a route's upstream may take. In nanoseconds; `nil` is what the upstream itself says, and for `total` for ever.
+package struct RouteTimeouts: Sendable, Equatable {
+    /// For a connection to be had.
+    package var connect: Int64?
+    /// From the last byte of the request to the first of the answer.
+    package var firstByte: Int64?
+    /// Between two reads of the answer.
+    package var idle: Int64?
+    /// From the head of the request to the last byte of the answer.
+    package var total: Int64?
+
+    package init(connect: Int64? = nil, firstByte: Int64? = nil, idle: Int64? = nil, total: Int64? = nil) {
+        self.connect = connect
+        self.firstByte = firstByte
+        self.idle = idle
+        self.total = total
     }
 }
 

@@ -44,7 +44,10 @@ extension ClientHandler {
         case .answer:
             wait =
                 isWaitingForUpstream
-                ? nil : isUpstreamReading ? exchange.plan?.pool?.settings.responseTimeout : rules.bodyTimeout
+                ? nil
+                : !isUpstreamReading
+                    ? rules.bodyTimeout
+                    : machine.hasAnswerBegun ? exchange.timeouts?.idle : exchange.timeouts?.firstByte
         case .events:
             wait = isUpstreamReading ? rules.streamIdleTimeout : rules.bodyTimeout
             expires = expiry
@@ -56,6 +59,8 @@ extension ClientHandler {
         }
         patience = wait.map { now + $0 } ?? .max
         deadline = min(patience, expires)
+        // No progress moves the end of the whole.
+        if machine.isForwarding { deadline = min(deadline, exchange.totalDeadline) }
         worker.noteDeadline(self)
     }
 
@@ -72,6 +77,12 @@ extension ClientHandler {
     func deadlinePassed(now: Int64) {
         let time = worker.now()
         deadline = .max
+        if machine.isForwarding, exchange.totalDeadline <= now {
+            // Who has been waited for is who is told of it.
+            let isClientSlow = !machine.isRequestDone && upstream?.isWritable == true
+            timeOut(isClientSlow ? .bodyTimeout : .upstream(.responseTimeout), time)
+            return settle(time.monotonic)
+        }
         switch machine.waiting {
         case .request, .peerToClose:
             close()

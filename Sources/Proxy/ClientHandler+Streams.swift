@@ -56,7 +56,7 @@ extension ClientHandler {
     func giveUpTunnel(_ now: Now) {
         if exchange.isOpen, let tunnel = machine.tunnel { closeRecord(tunnel.end, now) }
         guard stream != nil else { return leave(now) }
-        dropUpstream(now)
+        dropUpstream(.unknown, now)
         machine.closed()
         close()
     }
@@ -86,7 +86,7 @@ extension ClientHandler {
         case .reset: stream?.reset()
         }
         closeRecord(end, now)
-        releaseUpstream(reusable: false, now)
+        releaseUpstream(reusable: false, .unknown, now)
         settle(now.monotonic)
     }
 

@@ -88,7 +88,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         }
         if exchange.isOpen { finishRecord(.clientGone, reason: "client-gone", now) }
         if machine.tunnel?.isOver == false { upstream?.reset() }
-        dropUpstream(now)
+        dropUpstream(.unknown, now)
         machine.closed()
         deadline = .max
         out = ByteBuffer()
@@ -158,9 +158,10 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         exchange.admit(admitted, worker: worker)
         let limit = admitted.limit
         let upgrade = admitted.route.upgrade(machine.head, in: machine.inbound)
-        guard let pool = exchange.plan?.pool else {
+        guard let pool = exchange.target?.pool else {
             return refuse(Refused(.upstream(.noHealthyEndpoint(retryAfter: 5)), limit: limit), now)
         }
+        let mirrored = mirrored(admitted, now)
         upstreamHead.render(
             admitted, decision: exchange.decision, hostField: pool.settings.hostField, peer: peer.address,
             spanID: worker.nextSpanID(), head: machine.head, in: machine.inbound, gatekeeper: worker.gatekeeper,
@@ -168,11 +169,37 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         if let refusal = machine.admit(maximumBodyBytes: admitted.route.maximumBodyBytes, upgrade: upgrade) {
             return refuse(Refused(refusal, admission: admitted.admission, limit: limit), now)
         }
-        acquire(from: pool, fresh: false, now)
+        acquire(from: pool, now)
+        mirrored?.start(key: exchange.affinity, now: now.monotonic)
     }
 
-    private func acquire(from pool: Pool, fresh: Bool, _ now: Now) {
-        if let connection = pool.acquire(for: self, fresh: fresh, now: now.monotonic) {
+    /// A copy of the request for the route's mirror, if it gets one: requests with a body do not, because it would have
+    /// to be held. Made before the head leaves the buffer, and sent after the request itself.
+    private func mirrored(_ admitted: borrowing Admitted, _ now: Now) -> MirroredRequest? {
+        guard let plan = exchange.plan, let mirror = plan.mirror, plan.mirrors(worker.nextSpanID()) else { return nil }
+        guard case .none = machine.head.framing, worker.takesMirrored else {
+            plan.metrics.unmirrored.add()
+            return nil
+        }
+        let pool = mirror.pool
+        var head = UpstreamHead()
+        head.render(
+            admitted, decision: exchange.decision, hostField: pool.settings.hostField, peer: peer.address,
+            spanID: worker.nextSpanID(), head: machine.head, in: machine.inbound, gatekeeper: worker.gatekeeper,
+            client: clientFacts)
+        plan.metrics.mirrored.add()
+        exchange.isMirrored = true
+        return MirroredRequest(
+            worker: worker, pool: pool, head: head, isHEAD: machine.head.method == .head, now: now.monotonic)
+    }
+
+    /// Asks for a connection; `failed` is the endpoint that closed the one before without an answer.
+    private func acquire(from pool: Pool, insteadOf failed: Int? = nil, _ now: Now) {
+        let timeout = exchange.timeouts?.connect ?? pool.settings.connectTimeout
+        let connection = pool.acquire(
+            for: self, key: exchange.affinity, fresh: failed != nil, avoiding: failed, timeout: timeout,
+            now: now.monotonic)
+        if let connection {
             attach(connection, now)
         } else {
             isWaitingForUpstream = true
@@ -185,7 +212,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         isUpstreamReading = true
         exchange.upstream(connection)
         machine.upstreamReady()
-        guard let endpoints = exchange.plan?.pool?.settings.endpoints else { return }
+        guard let endpoints = exchange.target?.pool.settings.endpoints else { return }
         var first = upstreamHead.bytes(for: endpoints[connection.endpoint])
         switch machine.advance() {
         case .sendUpstream(let body) where body.readableBytes <= ExchangeMachine.maximumCopied:
@@ -229,14 +256,28 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         settle(now.monotonic)
     }
 
-    func upstreamClosed(inOrder: Bool) {
-        guard upstream != nil else { return }
+    func upstreamClosed(inOrder: Bool) -> RequestOutcome {
+        guard let connection = upstream else { return .unknown }
         upstream = nil
         let now = worker.now()
-        if stream == nil { return leave(now) }
+        if stream == nil {
+            leave(now)
+            return .unknown
+        }
         if out.readableBytes > 0 { out.clear() }
-        perform(machine.upstreamEnded(inOrder: inOrder, into: &out), now)
+        let action = machine.upstreamEnded(inOrder: inOrder, into: &out)
+        let outcome: RequestOutcome =
+            switch action {
+            case .wait, .send, .openTunnel, .finishClient, .breakTunnel: .unknown
+            case .finish: outcomeOfAnswer
+            // A server may close a connection that idled just as it is used again.
+            case .retry: connection.isFirstUse ? .failed : .unknown
+            case .refuse(let refusal): refusal.upstreamOutcome
+            case .abort: .failed
+            }
+        perform(action, now)
         settle(now.monotonic)
+        return outcome
     }
 
     func upstreamEnded() {
@@ -244,6 +285,8 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         perform(machine.upstreamFinished(), now)
         settle(now.monotonic)
     }
+
+    private var outcomeOfAnswer: RequestOutcome { machine.status < 500 ? .answered : .failed }
 
     func upstreamWritabilityChanged(_ isWritable: Bool) {
         let now = worker.now().monotonic
@@ -262,9 +305,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
             write(tail)
             finish(now)
         case .retry:
-            machine.retrying()
-            guard let pool = exchange.plan?.pool else { return abort(.upstreamError, reason: "upstream-closed", now) }
-            acquire(from: pool, fresh: true, now)
+            retry(now)
         case .refuse(let refusal):
             refuse(Refused(refusal, limit: exchange.limit), now)
         case .abort:
@@ -276,6 +317,16 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         case .breakTunnel:
             endStream(.protocolError, now)
         }
+    }
+
+    private func retry(_ now: Now) {
+        guard let target = exchange.target, target.pool.mayRetry(now: now.monotonic) else {
+            exchange.target?.metrics.deniedRetries.add()
+            return refuse(Refused(.upstream(.closedEarly), limit: exchange.limit), now)
+        }
+        target.metrics.retries.add()
+        machine.retrying()
+        acquire(from: target.pool, insteadOf: exchange.endpoint, now)
     }
 
     /// Sends what was rendered into `out` and the tail with one system call.
@@ -291,7 +342,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
 
     private func finish(_ now: Now) {
         finishRecord(.admitted, reason: "", now)
-        releaseUpstream(reusable: machine.isUpstreamReusable, now)
+        releaseUpstream(reusable: machine.isUpstreamReusable, outcomeOfAnswer, now)
         perform(machine.exchangeFinished(), now)
     }
 
@@ -307,8 +358,8 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         let answer = refused.refusal.answer
         let isHEAD = exchange.isHEAD
         let isOldClient = exchange.isOldClient
-        stopWaiting()
-        releaseUpstream(reusable: false, now)
+        stopWaiting(now)
+        releaseUpstream(reusable: false, refused.refusal.upstreamOutcome, now)
         let keeps = machine.refuse(mustClose: answer.mustClose)
         out.clear()
         let fields = exchange.fields(worker)
@@ -341,7 +392,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     /// Both sides are cut so that nobody can take what was sent for a whole answer.
     func abort(_ outcome: Outcome, reason: StaticString, _ now: Now) {
         if exchange.isOpen { finishRecord(outcome, reason: reason, now) }
-        dropUpstream(now)
+        dropUpstream(outcome == .upstreamError ? .failed : .unknown, now)
         machine.closed()
         stream?.reset()
     }
@@ -352,23 +403,23 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
 
     // MARK: The upstream connection
 
-    private func stopWaiting() {
+    private func stopWaiting(_ now: Now) {
         guard isWaitingForUpstream else { return }
         isWaitingForUpstream = false
-        exchange.plan?.pool?.cancel(self)
+        exchange.target?.pool.cancel(self, now: now.monotonic)
     }
 
-    func releaseUpstream(reusable: Bool, _ now: Now) {
+    func releaseUpstream(reusable: Bool, _ outcome: RequestOutcome, _ now: Now) {
         guard let connection = upstream else { return }
         upstream = nil
         if !isUpstreamReading { connection.setReading(true) }
         isUpstreamReading = true
-        connection.release(reusable: reusable, now: now.monotonic)
+        connection.release(reusable: reusable, outcome: outcome, now: now.monotonic)
     }
 
-    func dropUpstream(_ now: Now) {
-        stopWaiting()
-        releaseUpstream(reusable: false, now)
+    func dropUpstream(_ outcome: RequestOutcome, _ now: Now) {
+        stopWaiting(now)
+        releaseUpstream(reusable: false, outcome, now)
     }
 
     // MARK: Audit

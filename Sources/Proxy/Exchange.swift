@@ -15,13 +15,26 @@ struct Exchange {
     /// Whether a request is under way whose record is still to be written.
     private(set) var isOpen = false
     private(set) var decision: DecisionID
-    private(set) var plan: Worker.RoutePlan?
+    private(set) var plan: RoutePlan?
+    /// The upstream that was chosen for the client.
+    private(set) var destination: RoutePlan.Destination?
+    /// The stable hash of the client.
+    private(set) var affinity: UInt64 = 0
+    /// The endpoint that has, or had last, the request.
+    private(set) var endpoint: Int?
+    /// When the exchange must be over, in monotonic nanoseconds.
+    private(set) var totalDeadline = Int64.max
+    /// Whether a copy went to the route's mirror.
+    var isMirrored = false
     private(set) var limit: LimitVerdict?
     private(set) var isHEAD = false
     private(set) var isOldClient = false
     /// The stream that the exchange has become; its opening is on record, its end is not.
     private(set) var stream: StreamKind?
     var bytesOut = 0
+
+    var target: UpstreamTarget? { destination?.target }
+    var timeouts: RoutePlan.Timeouts? { destination?.timeouts }
 
     private var verb = Method.other
     private var method: [UInt8] = []
@@ -32,7 +45,7 @@ struct Exchange {
     private var began = Now(monotonic: 0, unixNanoseconds: 0)
     private(set) var admission: Admission?
     private var entry: PolicyEntry?
-    private var endpoint: Int?
+    private var attempts = 0
 
     init(decision: DecisionID) {
         self.decision = decision
@@ -72,6 +85,10 @@ struct Exchange {
         bytesOut = 0
         limit = nil
         plan = nil
+        destination = nil
+        totalDeadline = .max
+        isMirrored = false
+        attempts = 0
         admission = nil
         entry = nil
         endpoint = nil
@@ -93,6 +110,11 @@ struct Exchange {
         limit = admitted.limit
         entry = admitted.entry
         generation = worker.gatekeeper.generation
+        affinity = admitted.affinity
+        guard let plan, let chosen = plan.destination(of: affinity) else { return }
+        destination = chosen
+        if chosen.isCanary { plan.metrics.canary.add() }
+        totalDeadline = chosen.timeouts.total.map { began.monotonic + $0 } ?? .max
     }
 
     mutating func refuse(_ refused: Refused, worker: Worker) {
@@ -104,6 +126,7 @@ struct Exchange {
 
     mutating func upstream(_ connection: UpstreamConnection) {
         endpoint = connection.endpoint
+        attempts += 1
     }
 
     /// What the gateway adds to the answer.
@@ -169,7 +192,10 @@ struct Exchange {
     ) {
         guard let ring = worker.ring else { return }
         let policyEntry: AuditText? = if let entry { worker.entryText(entry) } else { nil }
-        let upstream: AuditText? = if let endpoint { plan?.upstreamName(endpoint) } else { nil }
+        let upstream: AuditText? = if let endpoint { target?.endpointName(endpoint) } else { nil }
+        let choice = UpstreamChoice(
+            pool: target?.auditName, isCanary: destination?.isCanary ?? false, attempts: attempts,
+            mirror: isMirrored ? plan?.mirror?.auditName : nil)
         ring.append(
             // The end of a stream may be days after the decision, and is looked for where it happened.
             unixNanoseconds: phase == .close ? now.unixNanoseconds : began.unixNanoseconds,
@@ -185,6 +211,7 @@ struct Exchange {
             policyEntry: policyEntry,
             peer: peer,
             upstream: upstream,
+            choice: choice,
             bytesIn: Int64(bytesIn),
             bytesOut: Int64(bytesOut),
             durationMicros: (now.monotonic - began.monotonic) / 1000)

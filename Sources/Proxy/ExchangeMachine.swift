@@ -156,6 +156,9 @@ struct ExchangeMachine {
     /// Whether nothing more will come than what is here already.
     var isInputExhausted: Bool { hasInputEnded && inbound.readableBytes == 0 }
 
+    /// Whether the request is with an upstream, or waits for one.
+    var isForwarding: Bool { phase == .forwarding }
+
     /// Whether the connection is between two requests.
     var isIdle: Bool {
         if case .head = phase { inbound.readableBytes == 0 } else { false }

@@ -102,7 +102,7 @@ package final class GatewayServer: Sendable {
             let (shared, metrics) = (shared, metrics[index])
             let worker = await reactor.submit { reactor in
                 let worker = Worker(
-                    reactor: reactor, shared: shared, ring: ring, metrics: metrics, sweepsLimiter: index == 0)
+                    reactor: reactor, shared: shared, ring: ring, metrics: metrics, isFirst: index == 0)
                 worker.startTicking()
                 return ReactorBound(worker, on: reactor)
             }

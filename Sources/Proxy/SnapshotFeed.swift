@@ -21,6 +21,8 @@ package struct Publication: Sendable {
     package let upstreams: [UpstreamSettings]
     /// Those that are not named stay as they were.
     package let listeners: [ListenerTLS]
+    /// What active checks found, by the upstream's name; the feed fills it.
+    fileprivate(set) var boards: [String: HealthBoard] = [:]
 
     package init(snapshot: Snapshot, upstreams: [UpstreamSettings], listeners: [ListenerTLS] = []) {
         self.snapshot = snapshot
@@ -38,7 +40,7 @@ package final class SnapshotFeed: Sendable {
     private let current: NIOLockedValueBox<Publication>
 
     package init(_ publication: Publication) {
-        self.current = NIOLockedValueBox(publication)
+        self.current = NIOLockedValueBox(Self.withBoards(publication, keeping: nil))
     }
 
     /// The generation that cached admissions must bear. Acquiring: who sees a new number also sees what was published
@@ -54,9 +56,19 @@ package final class SnapshotFeed: Sendable {
     /// Makes a configuration the one in force. Releasing, within the lock: number and publication change together.
     package func publish(_ publication: Publication) {
         current.withLockedValue {
-            $0 = publication
+            $0 = Self.withBoards(publication, keeping: $0)
             number.add(1, ordering: .releasing)
         }
+    }
+
+    /// Upstreams that did not change keep what is known of their health.
+    private static func withBoards(_ publication: Publication, keeping old: Publication?) -> Publication {
+        var publication = publication
+        for settings in publication.upstreams {
+            let known = old?.upstreams.contains(settings) == true ? old?.boards[settings.name] : nil
+            publication.boards[settings.name] = known ?? HealthBoard()
+        }
+        return publication
     }
 
     /// Forgets every cached admission: a key was withdrawn or a token revoked.

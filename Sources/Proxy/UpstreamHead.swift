@@ -147,8 +147,16 @@ struct UpstreamHead {
         out.append("\r\n")
     }
 
-    /// The head for one endpoint.
-    func bytes(for endpoint: Endpoint) -> ByteBuffer {
+    /// The head for one endpoint; a mirrored one says so.
+    func bytes(for endpoint: Endpoint, isMirrored: Bool = false) -> ByteBuffer {
+        var whole = withHost(endpoint)
+        guard isMirrored else { return whole }
+        whole.moveWriterIndex(to: whole.writerIndex - 2)
+        whole.writeStaticString("x-tollgate-mirrored: 1\r\n\r\n")
+        return whole
+    }
+
+    private func withHost(_ endpoint: Endpoint) -> ByteBuffer {
         guard needsHost else { return bytes }
         var whole = bytes
         whole.clear(minimumCapacity: bytes.readableBytes + endpoint.authority.count + 8)

@@ -15,28 +15,6 @@ import Wire
 ///
 /// Every member is touched on the loop only, so nothing in here is locked.
 final class Worker {
-    /// What a connection needs of its route besides the snapshot's own.
-    final class RoutePlan {
-        let route: Route
-        let pool: Pool?
-        let auditName: AuditText
-        let metrics: RouteMetrics
-        /// The endpoints of the pool as they stand in records.
-        let endpointNames: [AuditText]
-
-        init(route: Route, pool: Pool?, metrics: RouteMetrics) {
-            self.route = route
-            self.pool = pool
-            self.auditName = AuditText(route.name)
-            self.metrics = metrics
-            self.endpointNames = pool?.settings.endpoints.map { AuditText(utf8: $0.authority) } ?? []
-        }
-
-        func upstreamName(_ endpoint: Int) -> AuditText? {
-            endpoint < endpointNames.count ? endpointNames[endpoint] : nil
-        }
-    }
-
     /// What all workers of a gateway share.
     struct Shared: Sendable {
         let feed: SnapshotFeed
@@ -55,6 +33,8 @@ final class Worker {
     static let maximumHashes = 64
     /// Streams reviewed in one tick, some 10 µs each: a new configuration must not hold up the requests of its loop.
     private static let maximumReviews = 1000
+    /// Copies of requests of one loop that may be under way.
+    static let maximumMirrored = 1024
 
     let reactor: Reactor
     let shared: Shared
@@ -70,26 +50,28 @@ final class Worker {
     private(set) var inFlight = 0
     private(set) var isDraining = false
 
-    private var pools: [String: Pool] = [:]
+    private var targets: [String: UpstreamTarget] = [:]
     private var wheel: DeadlineWheel
     private var connections: [ObjectIdentifier: ClientHandler] = [:]
     private var handshakes: [ObjectIdentifier: ClientHandshake] = [:]
     /// The TLS of each listener by its name.
     private var doors: [String: TLSServerContext] = [:]
+    private var mirrored: [ObjectIdentifier: MirroredRequest] = [:]
     private var proofs = 0
     private var hashes = 0
     private var spanID: UInt64
     private var entries: [PolicyEntryKey: AuditText] = [:]
-    private var lastIdleSweep: Int64 = 0
+    private var lastLook: Int64 = 0
     /// Streams that are still to be reviewed under the generation beside it.
     private var unreviewed: [ClientHandler] = []
     private var reviewedGeneration: UInt64
     private var lastSweep: Int64
-    private let sweepsLimiter: Bool
+    /// Whether this is the loop that does what one must do for all.
+    private let isFirst: Bool
     private var whenEmpty: [@Sendable () -> Void] = []
     private var isStopped = false
 
-    init(reactor: Reactor, shared: Shared, ring: AuditRing?, metrics: LoopMetrics, sweepsLimiter: Bool) {
+    init(reactor: Reactor, shared: Shared, ring: AuditRing?, metrics: LoopMetrics, isFirst: Bool) {
         var random = SystemRandomNumberGenerator()
         let (publication, generation) = shared.feed.latest()
         self.reactor = reactor
@@ -103,7 +85,7 @@ final class Worker {
         self.unrouted = metrics.route("")
         self.limitLines = LimitLines(publication.snapshot.limits)
         self.lastSweep = reactor.now
-        self.sweepsLimiter = sweepsLimiter
+        self.isFirst = isFirst
         self.wheel = DeadlineWheel(now: reactor.now)
         adopt(publication, generation)
     }
@@ -111,7 +93,8 @@ final class Worker {
     /// The time of the present batch of events.
     func now() -> Now { Now(monotonic: reactor.now, unixNanoseconds: reactor.unixNow) }
 
-    /// The id of a span towards an upstream: unique within the trace is all it must be.
+    /// The id of a span towards an upstream: unique within the trace is all it must be. Also any 64 bits where chance is
+    /// asked for, once mixed.
     func nextSpanID() -> UInt64 {
         spanID &+= 0x9e37_79b9_7f4a_7c15
         return spanID
@@ -135,20 +118,33 @@ final class Worker {
         limitLines = LimitLines(publication.snapshot.limits)
         entries.removeAll()
         for listener in publication.listeners { doors[listener.name] = listener.context }
-        var adopted: [String: Pool] = [:]
+        var adopted: [String: UpstreamTarget] = [:]
+        var left = targets
         for settings in publication.upstreams {
-            // The same settings mean the same servers: their connections stay.
-            if let pool = pools[settings.name], pool.settings == settings {
-                adopted[settings.name] = pool
+            let board = publication.boards[settings.name] ?? HealthBoard()
+            // The same settings mean the same servers: their connections stay, and what is known of their health.
+            if let target = left[settings.name], target.pool.settings == settings {
+                left[settings.name] = nil
+                target.pool.adopt(board)
+                adopted[settings.name] = target
             } else {
-                adopted[settings.name] = Pool(settings: settings, reactor: reactor, resolver: shared.resolver)
+                adopted[settings.name] = target(settings, board)
             }
         }
-        for (name, pool) in pools where adopted[name] !== pool { pool.close() }
-        pools = adopted
+        // What a new pool says of an endpoint comes after the last word of the old one.
+        for target in left.values { target.pool.close() }
+        targets = adopted
         plans = publication.snapshot.routes.map { route in
-            RoutePlan(route: route, pool: adopted[route.upstream], metrics: metrics.route(route.name))
+            RoutePlan(route: route, targets: adopted, metrics: metrics.route(route.name))
         }
+    }
+
+    private func target(_ settings: UpstreamSettings, _ board: HealthBoard) -> UpstreamTarget {
+        let metrics = self.metrics.upstream(settings.name)
+        let pool = Pool(
+            settings: settings, reactor: reactor, resolver: shared.resolver, board: board, runsChecks: isFirst,
+            seed: nextSpanID(), observer: PoolMetrics(settings, metrics, logger: shared.logger))
+        return UpstreamTarget(pool: pool, metrics: metrics)
     }
 
     // MARK: Time
@@ -168,10 +164,11 @@ final class Worker {
             wheel.note(handler)
         }
         reviewStreams()
-        guard now - lastIdleSweep >= 1_000_000_000 else { return }
-        lastIdleSweep = now
+        for target in targets.values { target.pool.tick(now: now) }
+        guard now - lastLook >= 1_000_000_000 else { return }
+        lastLook = now
         adoptLatest()
-        for pool in pools.values { pool.expireIdle(now: now) }
+        for copy in Array(mirrored.values) where copy.deadline <= now { copy.abandon(now: now) }
         sweep(now)
     }
 
@@ -189,15 +186,15 @@ final class Worker {
 
     /// Every half minute, off the loop: buckets that are full again give their memory back. One loop does it for all.
     private func sweep(_ now: Int64) {
-        guard sweepsLimiter, now - lastSweep >= 30_000_000_000 else { return }
+        guard isFirst, now - lastSweep >= 30_000_000_000 else { return }
         lastSweep = now
         shared.tickets?.rotate(now: now)
         let limiter = shared.gate.limiter
         shared.verifiers.submit { _ in _ = limiter.sweep(now: now) }
     }
 
-    func noteDeadline(_ handler: any Deadlined) {
-        wheel.note(handler)
+    func noteDeadline(_ entry: any Deadlined) {
+        wheel.note(entry)
     }
 
     // MARK: Connections
@@ -264,8 +261,9 @@ final class Worker {
         isDraining = true
         for handshake in handshakes.values { handshake.close() }
         for handler in connections.values { handler.abandon() }
-        for pool in pools.values { pool.close() }
-        pools = [:]
+        for copy in Array(mirrored.values) { copy.abandon(now: now().monotonic) }
+        for target in targets.values { target.pool.close() }
+        targets = [:]
         plans = []
     }
 
@@ -296,6 +294,15 @@ final class Worker {
         }
         return true
     }
+
+    // MARK: Mirroring
+
+    /// Whether one more copy of a request may be under way.
+    var takesMirrored: Bool { mirrored.count < Self.maximumMirrored }
+
+    func began(_ copy: MirroredRequest) { mirrored[ObjectIdentifier(copy)] = copy }
+
+    func ended(_ copy: MirroredRequest) { mirrored[ObjectIdentifier(copy)] = nil }
 
     // MARK: Audit
 

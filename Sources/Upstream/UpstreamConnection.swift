@@ -11,8 +11,8 @@ package protocol UpstreamConsumer: AnyObject {
     /// Bytes of the answer; the consumer takes them all.
     func upstreamReceived(_ bytes: ByteBuffer)
     /// The connection ended. It is no longer in the pool. `inOrder` is false for a reset and every other failure, after
-    /// which an answer that lasts until the end is not known to be whole.
-    func upstreamClosed(inOrder: Bool)
+    /// which an answer that lasts until the end is not known to be whole. Returns what that says about the endpoint.
+    func upstreamClosed(inOrder: Bool) -> RequestOutcome
     /// The server will send nothing more on a connection that is a tunnel; it can still be written to.
     func upstreamEnded()
     /// Writes towards the upstream may go on, or must pause.
@@ -26,6 +26,10 @@ package protocol UpstreamConsumer: AnyObject {
 package final class UpstreamConnection: StreamHandler {
     /// Index of the endpoint in the pool's settings.
     package let endpoint: Int
+    /// The address it leads to, as text.
+    let host: String
+    /// Whether it has carried no request before the present one.
+    package private(set) var isFirstUse = true
 
     // Strong, because a weak reference costs an atomic side table on every read. The cycles end with the request
     // (`consumer`) and with the stream (`pool`, `stream`).
@@ -36,8 +40,10 @@ package final class UpstreamConnection: StreamHandler {
     private var isTunnel = false
     private var stream: (any ByteStream)?
 
-    init(endpoint: Int, pool: Pool) {
+    /// Without a pool it belongs to whoever opened it, and closes on release.
+    init(endpoint: Int, host: String, pool: Pool?) {
         self.endpoint = endpoint
+        self.host = host
         self.pool = pool
     }
 
@@ -86,11 +92,13 @@ package final class UpstreamConnection: StreamHandler {
         stream?.reset()
     }
 
-    /// Gives the connection back. It is kept when the answer ended cleanly, else closed.
-    package func release(reusable: Bool, now: Int64) {
+    /// Gives the connection back. It is kept when the answer ended cleanly, else closed. `outcome` is what the request
+    /// says about the endpoint.
+    package func release(reusable: Bool, outcome: RequestOutcome, now: Int64) {
         consumer = nil
+        isFirstUse = false
         guard let pool else { return close() }
-        pool.release(self, reusable: reusable && stream?.isOpen == true, now: now)
+        pool.release(self, reusable: reusable && stream?.isOpen == true, outcome: outcome, now: now)
     }
 
     func close() {
@@ -114,9 +122,11 @@ package final class UpstreamConnection: StreamHandler {
         stream = nil
         let consumer = self.consumer
         self.consumer = nil
+        let pool = self.pool
+        self.pool = nil
         pool?.closed(self)
-        pool = nil
-        consumer?.upstreamClosed(inOrder: hasEndedInOrder)
+        guard let outcome = consumer?.upstreamClosed(inOrder: hasEndedInOrder) else { return }
+        pool?.finished(endpoint, outcome)
     }
 
     package func writabilityChanged() {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Audit
 import Authentication
+import Gate
 import Policy
 import Settings
 import Upstream
@@ -53,7 +54,9 @@ struct CheckCommand: ParsableCommand {
         }
         for route in settings.routes {
             let methods = route.match.methods.map { $0.joined(separator: " ") + " " } ?? ""
-            rows.append(["route", route.name, "\(methods)\(route.match.path) → \(route.upstream)"])
+            let canary = route.canary.map { ", \($0.percent) % to \($0.upstream)" } ?? ""
+            let mirror = route.mirror.map { ", copies of \($0.percent) % to \($0.upstream)" } ?? ""
+            rows.append(["route", route.name, "\(methods)\(route.match.path) → \(route.upstream)\(canary)\(mirror)"])
         }
         if settings.audit.enabled { rows.append(["audit", "", settings.audit.trail.directory]) }
         return ["\(file): good"] + Table.lines(rows.map { [""] + $0 })

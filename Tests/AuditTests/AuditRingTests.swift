@@ -51,6 +51,24 @@ import Testing
         #expect(record.contains(#""reason":null,"phase":"\#(name)","subject":"#))
     }
 
+    @Test func theChoiceOfAnUpstreamStandsBesideIt() throws {
+        let ring = try AuditRing()
+        let nothing: [UInt8] = []
+        for upstream in [AuditText("10.0.0.1:80"), nil] {
+            ring.append(
+                unixNanoseconds: 0, decision: DecisionID(high: 0, low: 0), route: nil, method: nothing.span,
+                path: nothing.span, status: 200, outcome: .admitted, reason: "", identity: .none, policyEntry: nil,
+                peer: AuditText("::1"), upstream: upstream,
+                choice: UpstreamChoice(
+                    pool: AuditText("next"), isCanary: true, attempts: 2, mirror: AuditText("shadow")),
+                bytesIn: 1, bytesOut: 2, durationMicros: 3)
+        }
+        let records = ring.takeAll().map { String(decoding: $0, as: UTF8.self) }
+        let choice = #""upstream":"10.0.0.1:80","pool":"next","canary":true,"attempts":2,"mirror":"shadow","bytesIn":1"#
+        #expect(records.first?.contains(choice) == true)
+        #expect(records.last?.contains(#""peer":"::1","pool":"next","canary":true"#) == true, "chosen, not reached")
+    }
+
     @Test(arguments: ["/a?token=secret", "/a#token=secret", "/a?", "/a?b#c"])
     func queriesStayOut(path: String) throws {
         let ring = try AuditRing()

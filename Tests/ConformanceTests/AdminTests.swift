@@ -10,12 +10,7 @@ extension Conformance {
             fixture = try #require(Fixture.current)
         }
 
-        /// The sum of all samples of a metric, whatever their labels.
-        private func sum(_ name: String, _ fixture: Fixture) throws -> Double {
-            let text = try #require(try fixture.gateway.admin("/metrics")).text
-            return text.split(separator: "\n").filter { $0.hasPrefix(name + "{") || $0.hasPrefix(name + " ") }
-                .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
-        }
+        private func sum(_ name: String, _ fixture: Fixture) throws -> Double { try fixture.gateway.metric(name) }
 
         @Test("live and ready")
         func health() throws {

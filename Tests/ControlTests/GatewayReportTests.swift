@@ -31,6 +31,32 @@ import Testing
         #expect(!text.contains("tollgate_audit"))
     }
 
+    @Test func endpointsAreSummedByUpstream() {
+        let loops = [LoopMetrics(), LoopMetrics()]
+        for loop in loops {
+            let endpoint = loop.upstream("things").endpoint("10.0.0.1:80")
+            endpoint.requests.add(3)
+            endpoint.inRotation.value = 1
+        }
+        loops[0].upstream("things").endpoint("10.0.0.2:80").ejections.add()
+        loops[1].upstream("things").retries.add(2)
+        loops[1].route("r").mirrored.add(4)
+        let report = GatewayReport(
+            loops: loops, audit: nil, limitedClients: 0, isReady: true, reloads: (0, 0), configuredAt: 0,
+            issuerKeys: [])
+        let text = String(decoding: report.families().render(), as: UTF8.self)
+        for line in [
+            #"tollgate_upstream_requests_total{upstream="things",endpoint="10.0.0.1:80"} 6"#,
+            #"tollgate_upstream_in_rotation{upstream="things",endpoint="10.0.0.1:80"} 2"#,
+            #"tollgate_upstream_in_rotation{upstream="things",endpoint="10.0.0.2:80"} 0"#,
+            #"tollgate_upstream_ejections_total{upstream="things",endpoint="10.0.0.2:80"} 1"#,
+            #"tollgate_upstream_retries_total{upstream="things"} 2"#,
+            #"tollgate_mirrored_requests_total{route="r",result="copied"} 4"#,
+        ] {
+            #expect(text.contains("\n\(line)\n"), "\(line)")
+        }
+    }
+
     @Test func theTrailIsReportedWhereThereIsOne() {
         let report = GatewayReport(
             loops: [], audit: .init(records: 1, bytes: 2, lost: 7, isHealthy: false), limitedClients: 0, isReady: true,

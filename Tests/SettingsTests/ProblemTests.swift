@@ -153,6 +153,30 @@ import Testing
             ])
     }
 
+    @Test func upstreamParts() {
+        expect(
+            """
+            {"upstreams": {"u": {
+              "endpoints": [{"url": "http://a", "weight": 0}, {"weight": 2}, {"url": "http://b"}, "http://b:80"],
+              "balance": "random",
+              "healthCheck": {"path": "health", "status": "399-200"},
+              "ejection": {"time": "5m", "maximumTime": "1m"}, "retries": {"percent": 101}}}}
+            """,
+            [
+                "2:47: error: $.upstreams.u.endpoints[0].weight: 0 is not in 1 to 1000",
+                "2:51: error: $.upstreams.u.endpoints[1]: the member \"url\" is missing: \"http://host:port\" or"
+                    + " \"https://host:port\".",
+                "2:87: error: $.upstreams.u.endpoints[3]: the endpoint stands twice; remove one",
+                "3:14: error: $.upstreams.u.balance: \"random\" is not a choice here; known are \"roundRobin\","
+                    + " \"leastRequest\", \"consistentHash\"",
+                "4:27: error: $.upstreams.u.healthCheck.path: \"health\" is no path; it begins with / and holds no spaces",
+                "4:47: error: $.upstreams.u.healthCheck.status: \"399-200\" names no statuses; write such as \"200\" or"
+                    + " \"200-399\"",
+                "5:15: error: $.upstreams.u.ejection: maximumTime is shorter than time; make it at least as long",
+                "5:75: error: $.upstreams.u.retries.percent: 101 is not in 0 to 100",
+            ])
+    }
+
     @Test func solutions() {
         let hash = "96a520ee1dc57fc6fd66dd8050c60a084ae40f7b23fbf43f5057690ba244774a"
         expect(

@@ -52,6 +52,19 @@ import Testing
                 ])
     }
 
+    @Test func sharesAndTimeouts() {
+        #expect(
+            problems(
+                #"{"name": "r", "match": {"path": "/r"}, "upstream": "things", "canary": {"upstream": "thing"}}"#,
+                #"{"name": "s", "match": {"path": "/s"}, "upstream": "things", "mirror": {"upstream": "things"}}"#,
+                #"{"name": "t", "match": {"path": "/t"}, "upstream": "things", "timeouts": {"total": "1ms"}}"#)
+                == [
+                    "3:85: error: $.routes[0].canary.upstream: there is no upstream \"thing\"; did you mean \"things\"?",
+                    "4:85: error: $.routes[1].mirror.upstream: this is the route's own upstream; name another",
+                    "5:84: error: $.routes[2].timeouts.total: 1ms is not in 10ms to 1d",
+                ])
+    }
+
     @Test func matches() {
         #expect(
             problems(

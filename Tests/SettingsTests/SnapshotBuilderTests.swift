@@ -99,6 +99,24 @@ import Wire
         #expect(policy.writing == .init(permissions: .write, check: .partial))
     }
 
+    @Test func upstreamsOfARoute() throws {
+        let snapshot = try snapshot(
+            """
+            {"upstreams": {"u": {"endpoints": [{"url": "http://h:1", "weight": 3}]}, "v": {"endpoints": ["http://h:2"]}},
+             "routes": [
+              {"name": "a", "match": {"path": "/a/**"}, "upstream": "u", "authenticate": [],
+               "timeouts": {"connect": "1s", "firstByte": "2s", "idle": "3s", "total": "4s"},
+               "canary": {"upstream": "v"}, "mirror": {"upstream": "v", "percent": 7}}]}
+            """)
+        let route = try #require(snapshot.routes.first)
+        #expect(
+            route.timeouts
+                == RouteTimeouts(
+                    connect: 1_000_000_000, firstByte: 2_000_000_000, idle: 3_000_000_000, total: 4_000_000_000))
+        #expect(route.canary == RouteShare(upstream: "v", percent: 5))
+        #expect(route.mirror == RouteShare(upstream: "v", percent: 7))
+    }
+
     @Test func rewrites() throws {
         let snapshot = try snapshot(
             """

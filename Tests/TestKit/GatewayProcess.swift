@@ -160,6 +160,16 @@ package final class GatewayProcess: Sendable {
         return client.answer(toHEAD: method == "HEAD")
     }
 
+    /// The sum of all samples of a metric whose line holds every one of the texts; 0 without any.
+    package func metric(_ name: String, _ labels: String...) throws -> Double {
+        let text = try admin("/metrics")?.text ?? ""
+        return text.split(separator: "\n")
+            .filter { line in
+                (line.hasPrefix(name + "{") || line.hasPrefix(name + " ")) && labels.allSatisfy { line.contains($0) }
+            }
+            .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
+    }
+
     // MARK: Audit
 
     /// The complete lines of the audit files, in the order of the files' names.
@@ -212,7 +222,7 @@ extension GatewayProcess {
             errors: try String(contentsOfFile: directory + "/run-stderr.txt", encoding: .utf8))
     }
 
-    private static func launch(
+    static func launch(
         _ arguments: [String], directory: String, environment: [String: String], prefix: String = ""
     ) throws -> Process {
         let process = Process()

@@ -6,6 +6,12 @@ private final class Item {}
 
 private typealias Machine = PoolStateMachine<Item, Item>
 
+extension PoolStateMachine {
+    fileprivate mutating func request(_ waiter: Waiter, fresh: Bool, now: Int64) -> RequestAction {
+        request(waiter, PoolRequest(isFresh: fresh, connectTimeout: 2_000_000_000), now: now)
+    }
+}
+
 @Suite struct PoolStateMachineTests {
     private let second: Int64 = 1_000_000_000
 
@@ -110,25 +116,25 @@ private typealias Machine = PoolStateMachine<Item, Item>
 
     @Test func whenEveryEndpointHasBeenDownForLongRequestsAreToldAtOnce() throws {
         var machine = Machine(settings: settings(endpoints: 2))
-        for endpoint in 0..<2 {
-            _ = machine.request(Item(), fresh: false, now: 0)
-            _ = machine.connectFailed(endpoint: endpoint, with: .refused, now: 0)
-        }
+        _ = machine.request(Item(), fresh: false, now: 0)
+        #expect(connects(machine.connectFailed(endpoint: 0, with: .refused, now: 0)) == [1])
+        #expect(connects(machine.connectFailed(endpoint: 1, with: .refused, now: 0)).isEmpty)
         let later = 3 * second
-        _ = machine.wake(now: later)
-        guard case .refuse(let failure, let actions) = machine.request(Item(), fresh: false, now: later) else {
+        #expect(failures(machine.wake(now: 2 * second)) == [.refused])
+        guard case .refuse(let failure) = machine.request(Item(), fresh: false, now: later) else {
             Issue.record("should be refused")
             return
         }
         #expect(failure == .noHealthyEndpoint(retryAfter: 1))
-        #expect(connects(actions).count <= 1)
+        #expect(connects(machine.tick(now: later + second)) == [0, 1], "attempts go on without a request")
+        #expect(connects(machine.tick(now: later + second)).isEmpty, "one at a time")
     }
 
     @Test func theQueueIsBounded() throws {
         var machine = Machine(settings: settings { $0.maximumPending = 2 })
         _ = machine.request(Item(), fresh: false, now: 0)
         _ = machine.request(Item(), fresh: false, now: 0)
-        guard case .refuse(let failure, _) = machine.request(Item(), fresh: false, now: 0) else {
+        guard case .refuse(let failure) = machine.request(Item(), fresh: false, now: 0) else {
             Issue.record("should be refused")
             return
         }
@@ -154,7 +160,7 @@ private typealias Machine = PoolStateMachine<Item, Item>
         var machine = Machine(settings: settings())
         let waiter = Item()
         _ = machine.request(waiter, fresh: false, now: 0)
-        machine.cancel(waiter)
+        machine.cancel(waiter, now: 0)
         let connection = Item()
         #expect(machine.connected(connection, endpoint: 0, now: 0).isEmpty)
         #expect(machine.idleCount == 1)
@@ -168,7 +174,7 @@ private typealias Machine = PoolStateMachine<Item, Item>
             _ = machine.connected(connection, endpoint: 0, now: 0)
             _ = machine.release(connection, endpoint: 0, reusable: true, now: Int64(index) * 5)
         }
-        let closed = machine.expireIdle(now: 10).compactMap { action -> Item? in
+        let closed = machine.tick(now: 10).compactMap { action -> Item? in
             if case .close(let connection) = action { connection } else { nil }
         }
         #expect(closed.count == 1)

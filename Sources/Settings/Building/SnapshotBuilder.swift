@@ -31,8 +31,8 @@ package struct SnapshotBuilder: Sendable {
         var routes: [Route] = []
         for (index, route) in settings.routes.enumerated() {
             let path = JSONPath.root.member("routes").index(index)
-            guard settings.upstreams.contains(where: { $0.name == route.upstream }) else {
-                throw Self.failure("there is no upstream \"\(route.upstream)\"", path.member("upstream"), settings)
+            for name in route.upstreamNames where !settings.upstreams.contains(where: { $0.name == name }) {
+                throw Self.failure("there is no upstream \"\(name)\"", path.member("upstream"), settings)
             }
             var engine: Int?
             if let policy = route.policy {
@@ -157,6 +157,7 @@ package struct SnapshotBuilder: Sendable {
             rewrite: try route.compiledRewrite(of: rule.path), forwardsCredentials: route.forwardCredentials,
             preAuthenticates: route.preAuthenticated,
             maximumBodyBytes: (route.maximumBodyBytes ?? settings.limits.maximumBodyBytes).map(Int64.init),
-            upgrades: route.upgrades.compactMap { UpgradeProtocol($0) }.filter { !$0.carriesRequests })
+            upgrades: route.upgrades.compactMap { UpgradeProtocol($0) }.filter { !$0.carriesRequests },
+            timeouts: route.timeouts, canary: route.canary, mirror: route.mirror)
     }
 }

@@ -66,7 +66,8 @@ extension GatewaySettings {
             reading.warning("there are no routes: every request is answered 404", at: reading.path, in: json)
             return
         }
-        for upstream in upstreams where !routes.contains(where: { $0.upstream.hasSameBytes(as: upstream.name) }) {
+        for upstream in upstreams
+        where !routes.contains(where: { $0.upstreamNames.contains { $0.hasSameBytes(as: upstream.name) } }) {
             reading.warning(
                 "no route uses this upstream", at: reading.path.member("upstreams").member(upstream.name), in: json)
         }

@@ -1,3 +1,4 @@
+import Gate
 package import Identity
 import Routing
 import StrictJSON
@@ -37,11 +38,14 @@ extension GatewaySettings {
                 reading.error(
                     "another route is named \"\(route.name)\"; names are unique", at: path.member("name"), in: json)
             }
-            if !route.upstream.isEmpty, !upstreams.contains(where: { $0.name.hasSameBytes(as: route.upstream) }) {
-                let hint = suggestion(
-                    for: route.upstream, among: upstreams.map(\.name), none: "add it under \"upstreams\"")
-                reading.error(
-                    "there is no upstream \"\(route.upstream)\"; \(hint)", at: path.member("upstream"), in: json)
+            checkUpstream(route.upstream, at: path.member("upstream"), json, &reading)
+            for (member, share) in [("canary", route.canary), ("mirror", route.mirror)] {
+                guard let share, !share.upstream.isEmpty else { continue }
+                let place = path.member(member).member("upstream")
+                checkUpstream(share.upstream, at: place, json, &reading)
+                if share.upstream.hasSameBytes(as: route.upstream) {
+                    reading.error("this is the route's own upstream; name another", at: place, in: json)
+                }
             }
             if let use = route.policy?.use, !use.isEmpty, !policies.contains(where: { $0.name.hasSameBytes(as: use) }) {
                 let hint = suggestion(for: use, among: policies.map(\.name), none: "add it under \"policies\"")
@@ -51,6 +55,12 @@ extension GatewaySettings {
             checkCredentials(of: route, at: path, json, &reading)
         }
         checkReachability(json, &reading)
+    }
+
+    private func checkUpstream(_ name: String, at path: JSONPath, _ json: JSON, _ reading: inout Reading) {
+        guard !name.isEmpty, !upstreams.contains(where: { $0.name.hasSameBytes(as: name) }) else { return }
+        let hint = suggestion(for: name, among: upstreams.map(\.name), none: "add it under \"upstreams\"")
+        reading.error("there is no upstream \"\(name)\"; \(hint)", at: path, in: json)
     }
 
     private func checkCredentials(of route: RouteSettings, at path: JSONPath, _ json: JSON, _ reading: inout Reading) {

@@ -19,6 +19,9 @@ extension RouteSettings {
         return .none
     }
 
+    /// Every upstream that its requests may go to.
+    var upstreamNames: [String] { [upstream] + [canary, mirror].compactMap { $0?.upstream } }
+
     /// What one route can be blamed for by itself.
     func check(_ json: JSON, _ reading: inout Reading) {
         checkUpgrades(json, &reading)

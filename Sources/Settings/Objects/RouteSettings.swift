@@ -1,3 +1,4 @@
+package import Gate
 import Policy
 import StrictJSON
 
@@ -17,6 +18,9 @@ package struct RouteSettings: Sendable {
     package var preAuthenticated = false
     /// The protocols of `Upgrade` that pass.
     package var upgrades = ["websocket"]
+    package var timeouts = RouteTimeouts()
+    package var canary: RouteShare?
+    package var mirror: RouteShare?
 
     /// A way to prove who one is.
     package enum Credential: String, Sendable, CaseIterable {
@@ -54,6 +58,27 @@ package struct RouteSettings: Sendable {
                 "upgrades", \.upgrades, .list(.text),
                 "The protocols that clients may switch a connection to, as they stand in Upgrade; from all other requests"
                     + " that field is removed. Ended when the credential expires or is revoked."),
+            Field(
+                "timeouts", \.timeouts, .object(RouteTimeouts.shape),
+                "How long the upstream may take here, where that differs from what it may take elsewhere."),
+            Field(
+                "canary", \.canary,
+                .optional(
+                    .object(
+                        RouteShare.shape(
+                            "Canary", "An upstream that some of the route's clients are sent to, always the same ones.",
+                            share: "How many of a hundred clients.", standard: 5))),
+                "Another upstream for a share of the clients; null for none."),
+            Field(
+                "mirror", \.mirror,
+                .optional(
+                    .object(
+                        RouteShare.shape(
+                            "Mirror",
+                            "An upstream that gets copies of requests without a body, marked x-tollgate-mirrored: 1."
+                                + " Its answers are thrown away.",
+                            share: "How many of a hundred requests, drawn by chance.", standard: 100))),
+                "Another upstream that gets copies; null for none."),
         ],
         check: { route, json, reading in route.check(json, &reading) })
 }

@@ -31,9 +31,9 @@ extension UpstreamSettings: Named {
             Field(
                 "endpoints", \.endpoints,
                 .list(
-                    .endpoint, atLeast: 1, orElse: "name an endpoint",
+                    .weightedEndpoint, atLeast: 1, orElse: "name an endpoint",
                     check: { endpoint, earlier, json, reading in
-                        if earlier.contains(endpoint) {
+                        if earlier.contains(where: { $0.authority == endpoint.authority }) {
                             reading.error("the endpoint stands twice; remove one", at: json)
                         }
                     }), required: true,
@@ -41,6 +41,11 @@ extension UpstreamSettings: Named {
             Field(
                 "tls", \.tls, UpstreamTLSSettings.kind,
                 "TLS towards https:// endpoints; null verifies them with the system's authorities."),
+            Field(
+                "balance", \.balance,
+                Kind<BalanceChoice>.choice().map({ choice, _, _ in choice.value }, back: { .init($0) }),
+                "Who takes the next request: each in its turn, the less busy of two drawn by chance, or always the same"
+                    + " for a client. All heed the weights."),
             Field(
                 "connectTimeout", \.connectTimeout, .nanoseconds(.milliseconds(10)...(.seconds(300))),
                 "How long connecting may take; a refused connection is tried again within it."),
@@ -63,6 +68,18 @@ extension UpstreamSettings: Named {
                 "host", \.hostField,
                 Kind<HostChoice>.choice().map({ choice, _, _ in choice.value }, back: { .init($0) }),
                 "What stands in the Host field: what the client asked for, or the endpoint's host and port."),
+            Field(
+                "healthCheck", \.healthCheck, .optional(.object(HealthCheck.shape)),
+                "How endpoints are asked whether they are well; null for not at all."),
+            Field(
+                "ejection", \.ejection, .object(HealthStateMachine.Ejection.shape),
+                "When an endpoint gets no requests for a while because they fail there."),
+            Field(
+                "retries", \.retries, .object(RetryBudget.Rules.shape),
+                "How many requests may be sent a second time."),
+            Field(
+                "resolveEvery", \.resolveEvery, .nanoseconds(.seconds(1)...(.seconds(86_400))),
+                "How often the addresses of host names are looked up again."),
         ],
         check: { upstream, json, reading in
             checkSecurity(&upstream, json, &reading)

@@ -1,0 +1,19 @@
+import Gate
+import Upstream
+import Wire
+
+extension Refusal {
+    /// What a refusal says about the endpoint that had the request.
+    var upstreamOutcome: RequestOutcome {
+        switch self {
+        case .upstream(let failure):
+            switch failure {
+            case .closedEarly, .malformedAnswer, .responseTimeout, .truncatedAnswer: .failed
+            case .refused, .connectTimeout, .handshakeFailed, .noHealthyEndpoint, .overloaded: .unknown
+            }
+        case .malformed, .malformedBody, .path, .misdirected, .unrouted, .methodNotAllowed, .unauthenticated, .guessing,
+            .solutionRequired, .limited, .forbidden, .headTimeout, .bodyTimeout, .auditUnavailable, .overloaded:
+            .unknown
+        }
+    }
+}
