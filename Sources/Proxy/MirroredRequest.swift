@@ -59,9 +59,6 @@ final class MirroredRequest: UpstreamConsumer {
         return isFirstUse ? .failed : .unknown
     }
 
-    /// Only a tunnel hears of it, and a copy never asks for one.
-    func upstreamEnded() {}
-
     func upstreamWritabilityChanged(_ isWritable: Bool) {}
 
     /// It took too long, or the worker stops.

@@ -19,6 +19,11 @@ package protocol UpstreamConsumer: AnyObject {
     func upstreamWritabilityChanged(_ isWritable: Bool)
 }
 
+extension UpstreamConsumer {
+    /// Only who asked for a tunnel hears of it.
+    package func upstreamEnded() {}
+}
+
 /// One connection to an endpoint: the handler of its stream, owned by its reactor.
 ///
 /// It translates the stream's events for whoever holds it and decides nothing. Bytes that arrive while nobody holds it are
