@@ -52,7 +52,7 @@ package struct LimitSettings: Sendable {
                 "How long a WebSocket, another tunnel or an event stream (text/event-stream) may be silent."),
             Field(
                 "maximumConnections", \.maximumConnections, .integer(1...10_000_000),
-                "Client connections that each event loop holds; beyond it new ones wait in the system's queue."),
+                "Client connections that each event loop holds; beyond it new ones are closed at once."),
             Field(
                 "drainTimeout", \.drainTimeout, .duration(.zero...(.seconds(86_400))),
                 "How long requests in flight may take to end after SIGTERM."),
