@@ -46,6 +46,7 @@ let package = Package(
         .target(name: "CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         room("TLS", ["CTLS", "Reactor", nio]),
         room("Wire", [nio]),
+        room("HTTP2", ["Wire", nio]),
         room("Identity", ["StrictJSON"]),
         room("RateLimit", [locks]),
         room("Authentication", ["Identity", "StrictJSON", "Wire", locks, nio, crypto, cryptoExtras]),
@@ -96,6 +97,7 @@ let package = Package(
         tests("StrictJSONTests", ["StrictJSON"]),
         tests("TLSTests", ["TLS", "TestKit", nio]),
         tests("WireTests", ["Wire", "TestKit", "StrictJSON", nio]),
+        tests("HTTP2Tests", ["HTTP2", "TestKit", "Wire", nio]),
         tests("IdentityTests", ["Identity", "StrictJSON"]),
         tests(
             "AuthenticationTests",

@@ -55,6 +55,13 @@ package struct ByteWriter {
 
     @inlinable
     @inline(__always)
+    package mutating func append(_ bytes: Span<UInt8>) {
+        // Unsafe: a byte has no padding and any value; what is done with them is checked above.
+        append(unsafe bytes.bytes)
+    }
+
+    @inlinable
+    @inline(__always)
     package mutating func append(_ bytes: [UInt8]) {
         let length = bytes.count
         // Unsafe: as above.
