@@ -60,7 +60,9 @@ let package = Package(
             "Proxy",
             [
                 "Reactor", "TLS",
-                "Gate", "Authentication", "Identity", "RateLimit", "Routing", "Upstream", "Audit", "Wire", locks, nio,
+                "Gate", "Authentication", "HTTP2", "Identity", "RateLimit", "Routing", "Upstream", "Audit", "Wire",
+                locks,
+                nio,
                 nioPosix, logging,
             ]),
         room(
@@ -91,7 +93,8 @@ let package = Package(
             swiftSettings: house),
 
         .target(
-            name: "TestKit", dependencies: [locks, nio, crypto, cryptoExtras, "StrictJSON", "TLS"],
+            name: "TestKit",
+            dependencies: [locks, nio, crypto, cryptoExtras, "HTTP2", "StrictJSON", "TLS", "Wire"],
             path: "Tests/TestKit",
             swiftSettings: house),
         tests("StrictJSONTests", ["StrictJSON"]),

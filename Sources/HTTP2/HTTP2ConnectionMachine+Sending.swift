@@ -20,6 +20,35 @@ extension HTTP2ConnectionMachine {
         sendBlock(on: stream, endsStream: endsStream)
     }
 
+    /// Opens a stream with the head of a request (RFC 9113 §8.3.1); the role of a client.
+    ///
+    /// - Returns: the stream; nil when the server takes no more of them now, or the connection is coming to its end.
+    package mutating func open(_ head: RequestHead, of source: ByteBuffer, endsStream: Bool) -> UInt32? {
+        guard role == .client, phase != .failed, !isDraining, streams.count < peer.maximumConcurrentStreams,
+            highestStream < 0x7FFF_FFFE
+        else { return nil }
+        let stream = highestStream == 0 ? 1 : highestStream + 2
+        highestStream = stream
+        var state = StreamState(sendWindow: peer.initialWindowSize, receiveWindow: limits.streamWindow)
+        state.isHEAD = head.method == .head
+        streams[stream] = state
+        let octets = source.readableBytesUInt8Span
+        encoder.begin()
+        append(":method", octets.extracting(head.methodRange.range), .index)
+        append(":scheme", [0x68, 0x74, 0x74, 0x70].span, .index)
+        append(":authority", octets.extracting(head.authority.range), .index)
+        append(":path", octets.extracting(head.target.range), .pass)
+        append(head.fields, of: source)
+        sendBlock(on: stream, endsStream: endsStream)
+        return stream
+    }
+
+    private mutating func append(_ name: StaticString, _ value: Span<UInt8>, _ indexing: HPACKEncoder.Indexing) {
+        // Unsafe: read below `utf8CodeUnitCount`, the length of the literal it points at.
+        let octets = unsafe UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        encoder.append(name: unsafe octets.span, value: value, indexing)
+    }
+
     /// Sends trailer lines as they stand in an HTTP/1.1 trailer section, and with them the end of the stream.
     package mutating func sendTrailers(_ lines: ByteBuffer, on stream: UInt32) {
         guard let state = streams[stream], state.isLocalOpen else { return }
@@ -50,7 +79,7 @@ extension HTTP2ConnectionMachine {
     private mutating func append(_ fields: [Field], of source: ByteBuffer) {
         let octets = source.readableBytesUInt8Span
         for field in fields {
-            guard !FieldSet.hopByHop.contains(field.kind), !field.isNominated,
+            guard !FieldSet.hopByHop.contains(field.kind), field.kind != .host, !field.isNominated,
                 field.end <= octets.count
             else { continue }
             let name = lower(octets.extracting(field.name.range))

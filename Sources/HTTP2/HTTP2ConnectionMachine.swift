@@ -144,6 +144,12 @@ package struct HTTP2ConnectionMachine: Sendable {
     /// Streams that are open on either side.
     package var openStreams: Int { streams.count }
 
+    /// Whether a stream is open on either side.
+    package func isOpen(_ stream: UInt32) -> Bool { streams[stream] != nil }
+
+    /// Whether something may still be said on a stream.
+    package func isLocalOpen(_ stream: UInt32) -> Bool { streams[stream]?.isLocalOpen ?? false }
+
     /// Whether the peer has kept to the beginning: its preface and its SETTINGS have come.
     package var isEstablished: Bool {
         switch phase {

@@ -6,6 +6,8 @@ import Upstream
 
 /// Tunnels and streams of events: opened and closed on record, and never longer than what admitted them.
 extension ClientHandler {
+    var standing: [ClientHandler] { machine.isStanding ? [self] : [] }
+
     // MARK: Opening
 
     /// Writes the opening record. False when the stream was refused instead, of which nothing has been sent so far.

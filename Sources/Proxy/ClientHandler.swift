@@ -12,11 +12,14 @@ import Wire
 ///
 /// It translates the stream's and the upstream's events into calls of `ExchangeMachine`, and the machine's actions into writes. What
 /// it knows beyond the machine is the shell's business: buffers, the deadline, and the audit record of the request.
-final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
+final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientConnection {
     let worker: Worker
     var machine: ExchangeMachine
     var stream: (any ByteStream)?
     var peer: Peer
+    /// Whether it carries requests of an HTTP/2 connection, which is the one that is counted.
+    private let isOnHTTP2: Bool
+    private let speaksHTTP2: Bool
     let peerText: AuditText
     private let clientFacts: UpstreamHead.ClientFacts
 
@@ -36,13 +39,30 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
     var deadline = Int64.max
     var wheelTick = Int64.max
 
-    init(worker: Worker, peer: Peer) {
+    /// A connection of its own. `speaksHTTP2`: whether it may turn out to begin with the preface of HTTP/2.
+    init(worker: Worker, peer: Peer, speaksHTTP2: Bool = false) {
         self.worker = worker
+        self.isOnHTTP2 = false
+        self.speaksHTTP2 = speaksHTTP2
         self.machine = ExchangeMachine(limits: worker.rules.head)
         self.exchange = Exchange(decision: worker.ids.next())
         self.peer = peer
         self.peerText = AuditText(utf8: peer.address.text)
         self.clientFacts = UpstreamHead.ClientFacts(peer: peer.address, isSecure: peer.isSecure)
+    }
+
+    /// For the requests of an HTTP/2 connection, one after another. What waits ahead of its turn is held by the streams'
+    /// windows.
+    init(worker: Worker, http2Peer peer: Peer, on stream: any ByteStream) {
+        self.worker = worker
+        self.isOnHTTP2 = true
+        self.speaksHTTP2 = false
+        self.machine = ExchangeMachine(limits: worker.rules.head, maximumAhead: 1)
+        self.exchange = Exchange(decision: worker.ids.next())
+        self.peer = peer
+        self.peerText = AuditText(utf8: peer.address.text)
+        self.clientFacts = UpstreamHead.ClientFacts(peer: peer.address, isSecure: peer.isSecure, isHTTP2: true)
+        self.stream = stream
     }
 
     // MARK: Events of the stream
@@ -92,7 +112,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         machine.closed()
         deadline = .max
         out = ByteBuffer()
-        worker.closed(self)
+        if !isOnHTTP2 { worker.closed(self) }
     }
 
     func writabilityChanged() {
@@ -104,13 +124,46 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined {
         settle(now.monotonic)
     }
 
+    // MARK: HTTP/2
+
+    /// Whether what an HTTP/1.1 parser cannot read is the preface of HTTP/2 (RFC 9113 §3.4).
+    private func beginsHTTP2(_ refusal: Refusal) -> Bool {
+        guard case .malformed(.unsupportedVersion) = refusal else { return false }
+        return machine.inbound.readableBytesView.starts(with: "PRI * HTTP/2.0".utf8)
+    }
+
+    /// The connection and what came on it go to somebody who can.
+    private func becomeHTTP2() {
+        guard let stream = stream as? Stream else { return close() }
+        let bytes = machine.inbound
+        let connection = HTTP2ServerConnection(worker: worker, peer: peer)
+        self.stream = nil
+        machine.closed()
+        worker.replaced(self, by: connection)
+        stream.handOver(to: connection)
+        connection.begin(on: stream)
+        connection.received(bytes)
+    }
+
+    /// A request that HTTP/2 alone could read, and that is none.
+    func refuseHead(_ reason: MalformedRequest) {
+        let now = worker.now()
+        refuse(Refused(.malformed(reason)), now)
+        settle(now.monotonic)
+    }
+
+    /// Whether the next request may come.
+    var isAtRest: Bool { machine.isIdle && isReading && !machine.isDraining }
+
     // MARK: Actions of the client's side
 
     func perform(_ action: ExchangeMachine.ClientAction, _ now: Now) {
         switch action {
         case .wait: break
         case .decide: begin(now)
-        case .refuse(let refusal): refuse(Refused(refusal), now)
+        case .refuse(let refusal):
+            if speaksHTTP2, exchange.number == 0, beginsHTTP2(refusal) { return becomeHTTP2() }
+            refuse(Refused(refusal), now)
         case .sendUpstream(let bytes): upstream?.send(bytes)
         case .abort: abort(.clientGone, reason: "request-broken", now)
         case .finish: stream?.finishOutput()

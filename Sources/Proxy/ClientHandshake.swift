@@ -4,7 +4,8 @@ import Logging
 import Reactor
 import TLS
 
-/// A client connection whose TLS handshake is under way; a `ClientHandler` follows it.
+/// A client connection whose TLS handshake is under way; a `ClientHandler` or an
+/// `HTTP2ServerConnection` follows it.
 ///
 /// The time of a head applies to it from the accepting on: it is not moved by what arrives.
 final class ClientHandshake: HandshakeObserver, Deadlined {
@@ -34,10 +35,14 @@ final class ClientHandshake: HandshakeObserver, Deadlined {
     func handshakeCompleted(_ stream: TLSStream) -> (any StreamHandler)? {
         leave(stream.wasResumed ? .resumed : .full)
         let certificate = stream.peerCertificate.flatMap(ClientCertificate.init)
-        // Who speaks the protocol that ALPN has chosen is decided here (`stream.applicationProtocol`): all speak HTTP/1.1.
-        let handler = ClientHandler(
-            worker: worker,
-            peer: Peer(address: address, isSecure: true, listener: listener, certificate: certificate))
+        let peer = Peer(address: address, isSecure: true, listener: listener, certificate: certificate)
+        // RFC 9113 §3.2: over TLS it is ALPN that chooses.
+        if stream.applicationProtocol == "h2" {
+            let connection = HTTP2ServerConnection(worker: worker, peer: peer)
+            connection.open(on: stream)
+            return connection
+        }
+        let handler = ClientHandler(worker: worker, peer: peer)
         handler.open(stream)
         return handler
     }

@@ -70,6 +70,7 @@ struct ExchangeMachine {
 
     /// Bytes the client may send ahead of its turn before reading pauses.
     static let maximumAhead = 65536
+    let maximumAhead: Int
     /// Body bytes swallowed after a refusal to keep the connection; a longer body ends it.
     static let maximumDiscarded: Int64 = 65536
     /// Bodies up to this size are copied behind the head they follow: one buffer, one system call.
@@ -111,8 +112,9 @@ struct ExchangeMachine {
     /// Bytes of the present request, head and body, taken from the client.
     var bytesIn = 0
 
-    init(limits: HeadLimits) {
+    init(limits: HeadLimits, maximumAhead: Int = ExchangeMachine.maximumAhead) {
         self.limits = limits
+        self.maximumAhead = maximumAhead
         self.parser = RequestParser(limits: limits)
         self.answerParser = ResponseParser(limits: limits)
     }
@@ -139,7 +141,7 @@ struct ExchangeMachine {
         switch phase {
         case .head: !isHeldBack
         case .discarding, .lingering: true
-        case .deciding, .forwarding: inbound.readableBytes < Self.maximumAhead && !hasInputEnded
+        case .deciding, .forwarding: inbound.readableBytes < maximumAhead && !hasInputEnded
         case .tunnel: !hasInputEnded
         case .closed: false
         }

@@ -16,8 +16,11 @@ package struct ListenerAddress: Sendable, Hashable {
     package var host: String
     /// 0 lets the system choose.
     package var port: Int
+    /// Whether a client may begin with the preface of HTTP/2 (RFC 9113 §3.3).
+    package var speaksHTTP2: Bool
 
-    package init(name: String, host: String, port: Int) {
+    package init(name: String, host: String, port: Int, speaksHTTP2: Bool = true) {
+        self.speaksHTTP2 = speaksHTTP2
         self.name = name
         self.host = host
         self.port = port
@@ -125,12 +128,12 @@ package final class GatewayServer: Sendable {
         guard let address = StreamAddress(resolving: listener.host, port: port) else {
             throw .cannotListen(listener, reason: "the host has no address")
         }
-        let name = listener.name
+        let (name, speaksHTTP2) = (listener.name, listener.speaksHTTP2)
         let result = await reactor.submit { reactor -> Result<(ReactorBound<Acceptor>, Int), ReactorError> in
             Result { () throws(ReactorError) in
                 let acceptor = try Acceptor(reactor, address: address) { descriptor, peer in
                     guard let worker = worker.value(on: reactor) else { return }
-                    worker.accepted(descriptor, from: peer, at: name)
+                    worker.accepted(descriptor, from: peer, at: name, speaksHTTP2: speaksHTTP2)
                 }
                 return (ReactorBound(acceptor, on: reactor), acceptor.port)
             }

@@ -27,10 +27,13 @@ struct UpstreamHead {
         let element: [UInt8]
         /// `x-forwarded-proto: http` with its line end.
         let scheme: [UInt8]
+        /// The last field and the end of the head: `via` with the protocol that the client speaks.
+        let via: [UInt8]
 
-        init(peer: PeerAddress, isSecure: Bool = false) {
+        init(peer: PeerAddress, isSecure: Bool = false, isHTTP2: Bool = false) {
             let proto = Array((isSecure ? "https" : "http").utf8)
             scheme = Array("x-forwarded-proto: ".utf8) + proto + Array("\r\n".utf8)
+            via = Array("via: \(isHTTP2 ? "2" : "1.1") tollgate\r\n\r\n".utf8)
             hop = Array(", ".utf8) + peer.text + Array("\r\n".utf8)
             forwarded =
                 Array("x-forwarded-for: ".utf8) + peer.text
@@ -111,7 +114,7 @@ struct UpstreamHead {
             if forwarding.setsForwarded {
                 Self.appendForwarded(head, raw, isTrusted: isTrusted, client, to: &out)
             }
-            out.append("via: 1.1 tollgate\r\n\r\n")
+            out.append(client.via)
         }
     }
 

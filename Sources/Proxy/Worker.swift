@@ -11,6 +11,16 @@ import TLS
 import Upstream
 import Wire
 
+/// A connection of a client's, however many requests it carries at a time.
+protocol ClientConnection: AnyObject {
+    /// Ends it once the requests that are under way are answered.
+    func drain()
+    /// Ends it now.
+    func abandon()
+    /// Whose tunnel or stream of events must not outlive what admitted it.
+    var standing: [ClientHandler] { get }
+}
+
 /// Everything one event loop owns: its gatekeeper, its pools, its audit ring, its connections and their deadlines.
 ///
 /// Every member is touched on the loop only, so nothing in here is locked.
@@ -52,7 +62,7 @@ final class Worker {
 
     private var targets: [String: UpstreamTarget] = [:]
     private var wheel: DeadlineWheel
-    private var connections: [ObjectIdentifier: ClientHandler] = [:]
+    private var connections: [ObjectIdentifier: any ClientConnection] = [:]
     private var handshakes: [ObjectIdentifier: ClientHandshake] = [:]
     /// The TLS of each listener by its name.
     private var doors: [String: TLSServerContext] = [:]
@@ -176,7 +186,7 @@ final class Worker {
     private func reviewStreams() {
         if gatekeeper.generation != reviewedGeneration {
             reviewedGeneration = gatekeeper.generation
-            unreviewed = connections.values.filter(\.machine.isStanding)
+            unreviewed = connections.values.flatMap(\.standing)
         }
         guard !unreviewed.isEmpty else { return }
         let now = self.now()
@@ -200,7 +210,7 @@ final class Worker {
     // MARK: Connections
 
     /// Takes a connected descriptor over, or closes it when there are enough. A handshake goes by the newest settings.
-    func accepted(_ descriptor: Int32, from peer: StreamAddress, at listener: String) {
+    func accepted(_ descriptor: Int32, from peer: StreamAddress, at listener: String, speaksHTTP2: Bool) {
         guard takesConnections else {
             close(descriptor)
             return
@@ -210,7 +220,8 @@ final class Worker {
         if let context = doors[listener] {
             ClientHandshake(worker: self, address: address, listener: listener).begin(descriptor, context)
         } else {
-            ClientHandler(worker: self, peer: Peer(address: address, listener: listener)).open(descriptor)
+            let peer = Peer(address: address, listener: listener)
+            ClientHandler(worker: self, peer: peer, speaksHTTP2: speaksHTTP2).open(descriptor)
         }
     }
 
@@ -224,15 +235,22 @@ final class Worker {
         metrics.handshakes[result.rawValue].add()
     }
 
-    func opened(_ handler: ClientHandler) {
+    func opened(_ connection: any ClientConnection) {
         metrics.connections.add()
-        connections[ObjectIdentifier(handler)] = handler
+        connections[ObjectIdentifier(connection)] = connection
     }
 
-    func closed(_ handler: ClientHandler) {
+    func closed(_ connection: any ClientConnection) {
         metrics.closedConnections.add()
-        connections[ObjectIdentifier(handler)] = nil
+        connections[ObjectIdentifier(connection)] = nil
         if connections.isEmpty { tellEmpty() }
+    }
+
+    /// The same connection is somebody else's from now on.
+    func replaced(_ old: any ClientConnection, by new: any ClientConnection) {
+        connections[ObjectIdentifier(old)] = nil
+        connections[ObjectIdentifier(new)] = new
+        if isDraining { new.drain() }
     }
 
     /// Whether another connection may be taken: an even share of the bound for each loop.

@@ -31,6 +31,7 @@ package final class Reactor {
     private var nextTimer: UInt64 = 0
     private var again: [any EventSource] = []
     private var deferred: [() -> Void] = []
+    private var ending: [any RoundParticipant] = []
     private var isStopping = false
 
     private struct Slot {
@@ -93,6 +94,11 @@ package final class Reactor {
         deferred.append(body)
     }
 
+    /// Calls the participant once everything of the present round is done: what gathered in it can go out together.
+    package func atRoundEnd(_ participant: any RoundParticipant) {
+        ending.append(participant)
+    }
+
     // MARK: Timers
 
     /// Calls the closure once the time has come, in monotonic nanoseconds; at most a millisecond late on an idle loop.
@@ -135,8 +141,10 @@ package final class Reactor {
             runAgain()
             fireTimers()
             run(handle.takeTasks())
+            endRound()
         }
         run(handle.takeLastTasks())
+        ending = []
         // What is left refers to the loop, and would keep it and its descriptors for ever.
         slots = []
         timers = []
@@ -147,6 +155,17 @@ package final class Reactor {
         for task in tasks {
             task(self)
             runDeferred()
+        }
+    }
+
+    private func endRound() {
+        while !ending.isEmpty {
+            let participants = ending
+            ending.removeAll(keepingCapacity: true)
+            for participant in participants {
+                participant.roundEnded()
+                runDeferred()
+            }
         }
     }
 
@@ -205,6 +224,12 @@ private final class WakeUp: EventSource {
     func ready(_ events: UInt32) {
         tollgate_eventfd_drain(descriptor)
     }
+}
+
+/// Something that gathers what the events of a round bring.
+package protocol RoundParticipant: AnyObject {
+    /// The round is over; called once for each `atRoundEnd`.
+    func roundEnded()
 }
 
 /// A descriptor that the reactor watches.

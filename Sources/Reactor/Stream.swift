@@ -90,6 +90,11 @@ package final class Stream: ByteStream, EventSource {
         Glibc.close(descriptor)
     }
 
+    /// Gives everything that still comes to another handler; `received` of the present one may be the caller.
+    package func handOver(to handler: any StreamHandler) {
+        self.handler = handler
+    }
+
     /// Whether the stream has not been closed.
     package var isOpen: Bool { descriptor >= 0 }
 

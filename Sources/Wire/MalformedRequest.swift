@@ -69,6 +69,8 @@ package enum MalformedRequest: UInt8, Error, Sendable, CaseIterable {
     case badConnection
     /// `Connection` names a field that must reach the gateway or the upstream.
     case protectedFieldNominated
+    /// The fields of an HTTP/2 stream are no request (RFC 9113 §8.1.1).
+    case notARequest
 
     /// The kinds of refusal.
     package enum Category: Sendable {
@@ -96,7 +98,8 @@ package enum MalformedRequest: UInt8, Error, Sendable, CaseIterable {
         case .tooManyEmptyLines, .badMethod, .badTarget, .badVersion, .bareLF, .bareCR, .obsoleteFold, .badFieldName,
             .whitespaceBeforeColon, .missingColon, .badFieldValue, .missingHost, .duplicateHost, .badHost,
             .hostMismatch, .badContentLength, .conflictingLength, .badTransferEncoding, .transferEncodingInHTTP10,
-            .lengthWithTransferEncoding, .duplicateExpect, .badConnection, .protectedFieldNominated:
+            .lengthWithTransferEncoding, .duplicateExpect, .badConnection, .protectedFieldNominated,
+            .notARequest:
             .syntax
         case .duplicateAuthorization, .duplicateAPIToken: .contradictoryCredentials
         case .methodTooLong: .methodUnsupported
@@ -144,6 +147,7 @@ package enum MalformedRequest: UInt8, Error, Sendable, CaseIterable {
         case .unsupportedExpectation: "The only expectation understood here is 100-continue."
         case .badConnection: "Connection is not a short list of tokens."
         case .protectedFieldNominated: "Connection names a field that is not specific to this connection."
+        case .notARequest: "The fields are not those of a request as HTTP/2 has it."
         }
     }
 }

@@ -103,7 +103,8 @@ struct Plan: Sendable {
         for listener in settings.listeners {
             do throws(TLSError) {
                 let context = try listener.tls.map { tls throws(TLSError) in
-                    try TLSServerContext(tls.server, protocols: ["http/1.1"], tickets: tickets)
+                    let protocols = listener.http2 ? ["h2", "http/1.1"] : ["http/1.1"]
+                    return try TLSServerContext(tls.server, protocols: protocols, tickets: tickets)
                 }
                 listeners.append(ListenerTLS(name: listener.name, context: context))
             } catch {

@@ -19,6 +19,8 @@ package struct LimitSettings: Sendable {
     /// Between two reads, in either direction, of a tunnel or an event stream.
     package var streamIdleTimeout = Duration.seconds(3_600)
     package var maximumConnections = 20_000
+    /// Of one HTTP/2 connection.
+    package var maximumStreams = 100
     /// How long requests in flight may take to end after the signal to stop.
     package var drainTimeout = Duration.seconds(30)
 
@@ -53,6 +55,9 @@ package struct LimitSettings: Sendable {
             Field(
                 "maximumConnections", \.maximumConnections, .integer(1...10_000_000),
                 "Client connections that each event loop holds; beyond it new ones are closed at once."),
+            Field(
+                "maximumStreams", \.maximumStreams, .integer(1...10_000),
+                "Requests that a client may have under way on one HTTP/2 connection; beyond it they are refused."),
             Field(
                 "drainTimeout", \.drainTimeout, .duration(.zero...(.seconds(86_400))),
                 "How long requests in flight may take to end after SIGTERM."),

@@ -7,15 +7,19 @@ package struct ListenerSettings: Sendable {
     package var address = HostAndPort(host: "127.0.0.1", port: 8080)
     /// nil for cleartext.
     package var tls: ListenerTLSSettings?
+    package var http2 = true
 
     static let shape = Shape<ListenerSettings>(
-        "Listener", "A place where clients connect with HTTP/1.1.", prototype: ListenerSettings(),
+        "Listener", "A place where clients connect with HTTP/1.1 or HTTP/2.", prototype: ListenerSettings(),
         [
             Field("name", \.name, .name, "Its name in logs; unique."),
             Field(
                 "address", \.address, .address,
                 "IP address or host name and port; IPv6 in brackets; port 0 lets the system choose."),
             Field("tls", \.tls, .optional(.object(ListenerTLSSettings.shape)), "Its TLS; null for cleartext."),
+            Field(
+                "http2", \.http2, .bool,
+                "Whether clients may speak HTTP/2: by ALPN over TLS, else from their first byte on (prior knowledge)."),
         ])
 }
 

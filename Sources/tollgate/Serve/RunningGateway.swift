@@ -72,7 +72,8 @@ final class RunningGateway: Sendable {
                 return source
             }
             let listeners = settings.listeners.map {
-                ListenerAddress(name: $0.name, host: $0.address.host, port: $0.address.port)
+                ListenerAddress(
+                    name: $0.name, host: $0.address.host, port: $0.address.port, speaksHTTP2: $0.http2)
             }
             server = try GatewayServer(
                 publication,

@@ -1,0 +1,391 @@
+import Gate
+import HTTP2
+import NIOCore
+import Reactor
+import Wire
+
+/// One HTTP/2 connection of a client: the handler of its transport, owned by its worker's loop.
+///
+/// It carries out what `HTTP2ConnectionMachine` says and gives each stream to an `HTTP2Stream`. What the events of a round
+/// bring goes out in one write at its end.
+final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, ClientConnection {
+    /// Content that may wait here on all streams together, and frames put out at a time.
+    private static let maximumQueued = 1 << 20
+    private static let maximumOutput = 262_144
+    /// What one stream may send before another gets its turn.
+    private static let turn = 16384
+    /// Exchanges that may wait for their next use.
+    private static let maximumResting = 16
+    private static let second: Int64 = 1_000_000_000
+    private static let maximumLingered = 4 << 20
+
+    let worker: Worker
+    let peer: Peer
+    private var machine: HTTP2ConnectionMachine
+    private var transport: (any ByteStream)?
+    private var streams = StreamTable<HTTP2Stream>()
+    private var resting: [HTTP2Stream] = []
+    /// Those with content that could not be sent at once, in the order of their turns.
+    private var queue: [HTTP2Stream] = []
+    private var noted: [HTTP2Stream] = []
+    private var queuedBytes = 0
+    /// Whether writers had to stop although their own streams had room.
+    private var holdsWriters = false
+    private var isRoundNoted = false
+    private var isLingering = false
+    private var hasInputEnded = false
+    private var lingered = 0
+    /// When something last went on, and when what the deadline is for began.
+    private var lastProgress: Int64 = 0
+    private var drainBegan = Int64.max
+    private var blockBegan = Int64.max
+
+    var deadline = Int64.max
+    var wheelTick = Int64.max
+
+    init(worker: Worker, peer: Peer) {
+        self.worker = worker
+        self.peer = peer
+        var limits = HTTP2Limits()
+        limits.maximumConcurrentStreams = worker.rules.maximumStreams
+        limits.maximumHeaderListSize = worker.rules.head.maximumHeadBytes
+        limits.maximumFields = worker.rules.head.maximumFields
+        self.machine = HTTP2ConnectionMachine(role: .server, limits: limits)
+    }
+
+    // MARK: Events of the transport
+
+    /// Begins on a transport whose client is known to speak HTTP/2, and which is counted from now on.
+    func open(on transport: any ByteStream) {
+        worker.opened(self)
+        begin(on: transport)
+    }
+
+    /// Begins on a transport that is counted already.
+    func begin(on transport: any ByteStream) {
+        self.transport = transport
+        lastProgress = worker.now().monotonic
+        noteRound()
+    }
+
+    func received(_ bytes: ByteBuffer) {
+        let now = worker.now().monotonic
+        guard !isLingering else {
+            lingered += bytes.readableBytes
+            if lingered > Self.maximumLingered { transport?.close() }
+            return
+        }
+        machine.receive(bytes, now: now)
+        noteRound()
+        while !isLingering {
+            let event = machine.next()
+            if case .more = event { break }
+            perform(event, now)
+        }
+        blockBegan = machine.isInHeaderBlock ? min(blockBegan, now) : .max
+    }
+
+    private func perform(_ event: HTTP2ConnectionMachine.Event, _ now: Int64) {
+        switch event {
+        case .more:
+            break
+        case .message(let message):
+            lastProgress = now
+            let stream = take(message.stream, isHEAD: message.isHEAD, isChunked: message.isChunked)
+            stream.deliverHead(message.head)
+        case .oversized(let id, let isHEAD):
+            take(id, isHEAD: isHEAD, isChunked: false).handler?.refuseHead(.headTooLarge)
+        case .malformed:
+            // Its stream is reset; the request is recorded as any other that could not be read.
+            restedStream().handler?.refuseHead(.notARequest)
+        case .data(let id, let bytes):
+            lastProgress = now
+            guard let stream = streams[id] else { return machine.consume(bytes.readableBytes, of: id) }
+            stream.deliver(bytes)
+        case .end(let id, let trailers):
+            guard let stream = streams[id] else { return }
+            stream.deliverEnd(trailers)
+            note(stream)
+        case .reset(let id, _):
+            streams[id]?.cancel()
+        case .windowOpened(let id):
+            lastProgress = now
+            if id != 0, let stream = streams[id] { enqueue(stream) }
+        case .goAway:
+            // It is about streams of ours, of which there are none. The client closes when it has what it wants.
+            break
+        case .failed:
+            fail()
+        }
+    }
+
+    private func take(_ id: UInt32, isHEAD: Bool, isChunked: Bool) -> HTTP2Stream {
+        let stream = restedStream()
+        streams[id] = stream
+        stream.begin(id, isHEAD: isHEAD, isChunked: isChunked)
+        return stream
+    }
+
+    private func restedStream() -> HTTP2Stream {
+        // Some have rested for longer than the idle timeout, and are closed.
+        while let stream = resting.popLast() {
+            if stream.isOpen { return stream }
+        }
+        return HTTP2Stream(connection: self, limits: worker.rules.head)
+    }
+
+    func ended() {
+        hasInputEnded = true
+        machine.finishDraining()
+        noteRound()
+    }
+
+    func closed() {
+        transport = nil
+        deadline = .max
+        cancelAll()
+        worker.closed(self)
+    }
+
+    func writabilityChanged() {
+        noteRound()
+    }
+
+    // MARK: What streams ask for
+
+    var takesContent: Bool { queuedBytes < Self.maximumQueued }
+
+    /// Whether something of an answer is still to be sent on a stream.
+    func mayAnswer(_ id: UInt32) -> Bool { machine.isLocalOpen(id) }
+
+    func send(_ head: ResponseHead, of source: ByteBuffer, on id: UInt32, endsStream: Bool) {
+        machine.send(head, of: source, on: id, endsStream: endsStream)
+        noteRound()
+    }
+
+    func send(_ content: inout ByteBuffer, on id: UInt32, isLast: Bool, limit: Int) -> Bool {
+        guard machine.output.readableBytes < Self.maximumOutput, !machine.isBlocked else { return false }
+        let before = content.readableBytes
+        let isDone = machine.send(&content, on: id, isLast: isLast, limit: limit)
+        let sent = before - content.readableBytes
+        queuedBytes -= sent
+        if sent > 0 { lastProgress = worker.now().monotonic }
+        noteRound()
+        return isDone
+    }
+
+    func consumed(_ count: Int, of id: UInt32) {
+        machine.consume(count, of: id)
+        noteRound()
+    }
+
+    func reset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
+        machine.reset(stream.id, code)
+        noteRound()
+    }
+
+    func queued(_ count: Int) {
+        queuedBytes += count
+        if !takesContent { holdsWriters = true }
+    }
+
+    func enqueue(_ stream: HTTP2Stream) {
+        guard !stream.isQueued else { return }
+        stream.isQueued = true
+        queue.append(stream)
+    }
+
+    /// Looks at a stream when the round ends.
+    func note(_ stream: HTTP2Stream) {
+        guard !stream.isNoted else { return }
+        stream.isNoted = true
+        noted.append(stream)
+        noteRound()
+    }
+
+    func forget(_ stream: HTTP2Stream) {
+        if stream.id != 0 { streams[stream.id] = nil }
+    }
+
+    /// A stream's answer is sent to its end: it rests, waits for the rest of its request, or says that it needs none.
+    func settle(_ stream: HTTP2Stream) {
+        let id = stream.id
+        if machine.isOpen(id) {
+            guard stream.handler == nil else { return }
+            stream.reset()
+        } else {
+            streams[id] = nil
+            if stream.rest(), resting.count < Self.maximumResting, !machine.isDraining {
+                resting.append(stream)
+            } else {
+                stream.cancel()
+            }
+        }
+    }
+
+    // MARK: The end of a round
+
+    private func noteRound() {
+        guard !isRoundNoted else { return }
+        isRoundNoted = true
+        worker.reactor.atRoundEnd(self)
+    }
+
+    func roundEnded() {
+        // Kept while the round is ended, so that what is done now does not ask for another.
+        defer { isRoundNoted = false }
+        guard let transport else { return }
+        machine.isBlocked = !transport.isWritable
+        lookAtNoted()
+        sendQueued()
+        lookAtNoted()
+        write(to: transport)
+        if machine.isDone, !isLingering { linger() }
+        setDeadline()
+        if !noted.isEmpty || hasRoomForQueued { worker.reactor.atRoundEnd(self) }
+    }
+
+    private func lookAtNoted() {
+        while !noted.isEmpty {
+            let streams = noted
+            noted.removeAll(keepingCapacity: true)
+            for stream in streams {
+                stream.isNoted = false
+                stream.roundEnded()
+            }
+        }
+    }
+
+    /// Turn by turn, as long as windows and transport take something.
+    private func sendQueued() {
+        var turns = queue.count
+        while turns > 0, machine.output.readableBytes < Self.maximumOutput, !machine.isBlocked {
+            let streams = queue
+            queue.removeAll(keepingCapacity: true)
+            let before = machine.output.readableBytes
+            for stream in streams {
+                stream.isQueued = false
+                stream.send(limit: Self.turn)
+            }
+            // Whoever is still here got nothing because its window is shut.
+            turns = machine.output.readableBytes > before ? queue.count : 0
+        }
+        wakeWriters()
+    }
+
+    /// Those who had to stop for the sake of all may go on.
+    private func wakeWriters() {
+        guard holdsWriters, queuedBytes < Self.maximumQueued / 2 else { return }
+        holdsWriters = false
+        streams.forEach { _, stream in stream.noteWritability() }
+    }
+
+    private func write(to transport: any ByteStream) {
+        guard machine.output.readableBytes > 0, transport.isWritable || isLingering else { return }
+        transport.write(machine.output, nil)
+        if machine.output.storageCapacity > Self.maximumOutput {
+            machine.output = ByteBuffer()
+        } else {
+            machine.output.clear()
+        }
+        machine.isBlocked = !transport.isWritable
+    }
+
+    /// Whether more could be sent at once: what was put out had reached its bound, and is gone.
+    private var hasRoomForQueued: Bool {
+        !machine.isBlocked && !isLingering && queue.contains { machine.room(on: $0.id) > 0 }
+    }
+
+    // MARK: Ends
+
+    private func fail() {
+        cancelAll()
+        if let transport { write(to: transport) }
+        linger()
+    }
+
+    /// Everything is said. The client gets the time to read it (RFC 9113 §5.4.1, RFC 9112 §9.6).
+    private func linger() {
+        guard !isLingering else { return }
+        isLingering = true
+        if let transport { write(to: transport) }
+        cancelAll()
+        transport?.finishOutput()
+        lastProgress = worker.now().monotonic
+        setDeadline()
+    }
+
+    private func cancelAll() {
+        var all: [HTTP2Stream] = resting
+        resting = []
+        streams.forEach { _, stream in all.append(stream) }
+        for stream in all { stream.cancel() }
+        queue = []
+    }
+
+    /// Serves what is under way, and says so to the client.
+    func drain() {
+        machine.drain()
+        drainBegan = min(drainBegan, worker.now().monotonic)
+        noteRound()
+    }
+
+    func abandon() {
+        cancelAll()
+        machine.end(.noError)
+        if let transport { write(to: transport) }
+        transport?.close()
+    }
+
+    var standing: [ClientHandler] {
+        var found: [ClientHandler] = []
+        streams.forEach { _, stream in found += stream.handler?.standing ?? [] }
+        return found
+    }
+
+    // MARK: Deadlines
+
+    private func setDeadline() {
+        let rules = worker.rules
+        if isLingering {
+            deadline = lastProgress + 2 * Self.second
+        } else if !machine.isEstablished {
+            deadline = lastProgress + rules.headTimeout
+        } else {
+            deadline = .max
+            if blockBegan != .max { deadline = blockBegan + rules.headTimeout }
+            if drainBegan != .max { deadline = min(deadline, drainBegan + Self.second) }
+            if streams.count == 0 {
+                deadline = min(deadline, lastProgress + rules.idleTimeout)
+            } else if queuedBytes > 0 || machine.output.readableBytes > 0 {
+                deadline = min(deadline, lastProgress + rules.bodyTimeout)
+            }
+        }
+        worker.noteDeadline(self)
+    }
+
+    func deadlinePassed(now: Int64) {
+        let rules = worker.rules
+        defer { noteRound() }
+        if isLingering {
+            transport?.close()
+        } else if !machine.isEstablished {
+            end(.settingsTimeout)
+        } else if blockBegan != .max, now - blockBegan >= rules.headTimeout {
+            end(.enhanceYourCalm)
+        } else if drainBegan != .max, now - drainBegan >= Self.second {
+            drainBegan = .max
+            machine.finishDraining()
+        } else if streams.count == 0, now - lastProgress >= rules.idleTimeout {
+            drain()
+        } else if queuedBytes > 0, now - lastProgress >= rules.bodyTimeout {
+            // A client that takes nothing of its answers.
+            end(.enhanceYourCalm)
+        }
+    }
+
+    private func end(_ code: HTTP2ErrorCode) {
+        machine.end(code)
+        fail()
+    }
+}
