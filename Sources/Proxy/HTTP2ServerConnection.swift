@@ -232,9 +232,9 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     }
 
     func roundEnded() {
-        // Kept while the round is ended, so that what is done now does not ask for another.
-        defer { isRoundNoted = false }
         guard let transport else { return }
+        // Kept while the round is ended, so that what is done now does not ask for another.
+        isRoundNoted = true
         machine.isBlocked = !transport.isWritable
         lookAtNoted()
         sendQueued()
@@ -242,7 +242,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         write(to: transport)
         if machine.isDone, !isLingering { linger() }
         setDeadline()
-        if !noted.isEmpty || hasRoomForQueued { worker.reactor.atRoundEnd(self) }
+        isRoundNoted = false
+        if !noted.isEmpty || hasRoomForQueued { noteRound() }
     }
 
     private func lookAtNoted() {

@@ -94,7 +94,8 @@ package final class Reactor {
         deferred.append(body)
     }
 
-    /// Calls the participant once everything of the present round is done: what gathered in it can go out together.
+    /// Calls the participant once everything of the present round is done: what gathered in it can go out together. One
+    /// that asks while rounds are ended is called at the end of the next.
     package func atRoundEnd(_ participant: any RoundParticipant) {
         ending.append(participant)
     }
@@ -158,14 +159,14 @@ package final class Reactor {
         }
     }
 
+    /// Whoever asks again meanwhile is called in the next round, which begins at once: nobody keeps the loop from its sockets.
     private func endRound() {
-        while !ending.isEmpty {
-            let participants = ending
-            ending.removeAll(keepingCapacity: true)
-            for participant in participants {
-                participant.roundEnded()
-                runDeferred()
-            }
+        guard !ending.isEmpty else { return }
+        let participants = ending
+        ending.removeAll(keepingCapacity: true)
+        for participant in participants {
+            participant.roundEnded()
+            runDeferred()
         }
     }
 
@@ -205,7 +206,7 @@ package final class Reactor {
 
     /// Milliseconds until the next timer, rounded up; -1 without one.
     private func timeout() -> Int32 {
-        guard again.isEmpty else { return 0 }
+        guard again.isEmpty, ending.isEmpty else { return 0 }
         guard let first = timers.first else { return -1 }
         let present = Clocks.monotonic()
         guard first.time > present else { return 0 }

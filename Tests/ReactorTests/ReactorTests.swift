@@ -78,6 +78,35 @@ struct ReactorTests {
         }
     }
 
+    /// Asks for another end of a round at every end, up to a bound.
+    private final class Insatiable: RoundParticipant {
+        let reactor: Reactor
+        let journal: Journal
+        var rest = 4
+
+        init(_ reactor: Reactor, _ journal: Journal) {
+            (self.reactor, self.journal) = (reactor, journal)
+        }
+
+        func roundEnded() {
+            journal.note("end")
+            if rest == 4 { reactor.handle.execute { [journal] _ in journal.note("task") } }
+            rest -= 1
+            if rest > 0 { reactor.atRoundEnd(self) }
+        }
+    }
+
+    @Test("who asks for the end of a round at the end of a round lets the others have a round first")
+    func roundEnds() async throws {
+        try await withReactor { reactor in
+            let journal = Journal()
+            await reactor.submit { reactor in reactor.atRoundEnd(Insatiable(reactor, journal)) }
+            let order = ["end", "task", "end", "end", "end"].map { Journal.Entry.note($0) }
+            #expect(eventually { journal.entries.count >= order.count })
+            #expect(journal.entries == order)
+        }
+    }
+
     @Test("a refusal of the kernel's is an error with its reason, and leaves nothing open")
     func refusedByTheKernel() async throws {
         try await withReactor { reactor in
