@@ -55,7 +55,7 @@ let package = Package(
         room(
             "Gate", ["Audit", "Authentication", "Policy", "Routing", "RateLimit", "Identity", "Wire", locks, nio]),
         room("Audit", ["Identity", "StrictJSON", crypto, locks]),
-        room("Upstream", ["Reactor", "TLS", "Wire", locks, nio]),
+        room("Upstream", ["HTTP2", "Reactor", "TLS", "Wire", locks, nio]),
         room(
             "Proxy",
             [

@@ -73,6 +73,21 @@ package struct RefusalAnswer: Sendable {
     package var mustClose = false
     /// The value of the Allow field of a 405.
     package var allow: [UInt8]?
+
+    /// The status for a client of gRPC, which looks at this one where it is given (gRPC, "HTTP to gRPC status code mapping").
+    /// A quota that is used up and a message that is too large are RESOURCE_EXHAUSTED.
+    package var grpcStatus: Int {
+        switch status {
+        case 401: 16
+        case 403: 7
+        case 404, 405: 12
+        case 413, 429: 8
+        case 408, 504: 4
+        case 502, 503: 14
+        case 400..<500: 3
+        case _: 13
+        }
+    }
 }
 
 extension Refusal {

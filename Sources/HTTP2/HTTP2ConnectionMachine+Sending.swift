@@ -22,8 +22,11 @@ extension HTTP2ConnectionMachine {
 
     /// Opens a stream with the head of a request (RFC 9113 §8.3.1); the role of a client.
     ///
+    /// - Parameter isSecure: whether the scheme is https.
     /// - Returns: the stream; nil when the server takes no more of them now, or the connection is coming to its end.
-    package mutating func open(_ head: RequestHead, of source: ByteBuffer, endsStream: Bool) -> UInt32? {
+    package mutating func open(
+        _ head: RequestHead, of source: ByteBuffer, isSecure: Bool = false, endsStream: Bool
+    ) -> UInt32? {
         guard role == .client, phase != .failed, !isDraining, streams.count < peer.maximumConcurrentStreams,
             highestStream < 0x7FFF_FFFE
         else { return nil }
@@ -35,13 +38,19 @@ extension HTTP2ConnectionMachine {
         let octets = source.readableBytesUInt8Span
         encoder.begin()
         append(":method", octets.extracting(head.methodRange.range), .index)
-        append(":scheme", [0x68, 0x74, 0x74, 0x70].span, .index)
+        append(":scheme", (isSecure ? Self.https : Self.http).span, .index)
         append(":authority", octets.extracting(head.authority.range), .index)
         append(":path", octets.extracting(head.target.range), .pass)
         append(head.fields, of: source)
+        // The one thing that may still be said of the connection's own matters (RFC 9113 §8.2.2).
+        if head.acceptsTrailers { append("te", Self.trailers.span, .index) }
         sendBlock(on: stream, endsStream: endsStream)
         return stream
     }
+
+    private static let http = Array("http".utf8)
+    private static let https = Array("https".utf8)
+    private static let trailers = Array("trailers".utf8)
 
     private mutating func append(_ name: StaticString, _ value: Span<UInt8>, _ indexing: HPACKEncoder.Indexing) {
         // Unsafe: read below `utf8CodeUnitCount`, the length of the literal it points at.
@@ -134,6 +143,10 @@ extension HTTP2ConnectionMachine {
     }
 
     // MARK: Content
+
+    /// How many streams the server lets us have at a time, those that are open included; the role of a client. Without a
+    /// word of its own, RFC 9113 §6.5.2 recommends that it take a hundred.
+    package var capacity: Int { peer.maximumConcurrentStreams == .max ? 100 : peer.maximumConcurrentStreams }
 
     /// How many bytes of content may be sent on a stream now.
     package func room(on stream: UInt32) -> Int {

@@ -175,6 +175,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
 
     private func begin(_ now: Now) {
         exchange.begin(machine.head, in: machine.inbound, worker: worker, now)
+        if isOnHTTP2 { exchange.isGRPC = machine.head.isGRPC(in: machine.inbound) }
         worker.exchangeBegan()
         guard worker.mayRecord else { return refuse(Refused(.auditUnavailable), now) }
         worker.adoptLatest()
@@ -210,15 +211,18 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
     private func forward(_ admitted: borrowing Admitted, _ now: Now) {
         exchange.admit(admitted, worker: worker)
         let limit = admitted.limit
-        let upgrade = admitted.route.upgrade(machine.head, in: machine.inbound)
         guard let pool = exchange.target?.pool else {
             return refuse(Refused(.upstream(.noHealthyEndpoint(retryAfter: 5)), limit: limit), now)
         }
+        // A connection that many requests share becomes nobody's tunnel.
+        let sharesConnections = pool.settings.speaksHTTP2
+        let upgrade = sharesConnections ? nil : admitted.route.upgrade(machine.head, in: machine.inbound)
         let mirrored = mirrored(admitted, now)
         upstreamHead.render(
             admitted, decision: exchange.decision, hostField: pool.settings.hostField, peer: peer.address,
             spanID: worker.nextSpanID(), head: machine.head, in: machine.inbound, gatekeeper: worker.gatekeeper,
-            client: clientFacts, upgrade: upgrade)
+            client: clientFacts, upgrade: upgrade,
+            asksForTrailers: sharesConnections && machine.head.acceptsTrailers)
         if let refusal = machine.admit(maximumBodyBytes: admitted.route.maximumBodyBytes, upgrade: upgrade) {
             return refuse(Refused(refusal, admission: admitted.admission, limit: limit), now)
         }
@@ -418,7 +422,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         let fields = exchange.fields(worker)
         RefusalWriter.append(
             answer, fields: fields, connection: keeps ? (isOldClient ? .keepAlive : .none) : .close,
-            isAnswerToHEAD: isHEAD, to: &out)
+            isAnswerToHEAD: isHEAD, isGRPC: exchange.isGRPC, to: &out)
         write(nil)
         finishRecord(answer.outcome, reason: answer.reason, status: answer.status, now)
         perform(machine.refusalSent(kept: keeps), now)

@@ -26,6 +26,8 @@ struct Exchange {
     private(set) var totalDeadline = Int64.max
     /// Whether a copy went to the route's mirror.
     var isMirrored = false
+    /// Whether it is a call of gRPC, whose refusal speaks its terms.
+    var isGRPC = false
     private(set) var limit: LimitVerdict?
     private(set) var isHEAD = false
     private(set) var isOldClient = false
@@ -88,6 +90,7 @@ struct Exchange {
         destination = nil
         totalDeadline = .max
         isMirrored = false
+        isGRPC = false
         attempts = 0
         admission = nil
         entry = nil

@@ -108,7 +108,8 @@ extension ExchangeMachine {
         case .chunked, .untilClose: isEventStream = head.isEventStream(in: answer)
         }
         isAnswerReusable = head.keepAlive
-        answerBody = BodyRelay(head.framing, output: output)
+        answerBody = BodyRelay(
+            head.framing, output: output, passesTrailers: parser.head.acceptsTrailers && output == .chunked)
         answerPhase = answerBody.isFinished ? .done : .body
         // The parser is reset with the next request and not here, where `head` still shares its storage: resetting a
         // shared array allocates another.

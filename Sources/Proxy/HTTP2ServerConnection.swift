@@ -163,10 +163,14 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         noteRound()
     }
 
-    func send(_ content: inout ByteBuffer, on id: UInt32, isLast: Bool, limit: Int) -> Bool {
+    /// Sends content, and when it `isLast` the trailers or else the end; whether all of it is sent.
+    func send(
+        _ content: inout ByteBuffer, _ trailers: ByteBuffer?, on id: UInt32, isLast: Bool, limit: Int
+    ) -> Bool {
         guard machine.output.readableBytes < Self.maximumOutput, !machine.isBlocked else { return false }
         let before = content.readableBytes
-        let isDone = machine.send(&content, on: id, isLast: isLast, limit: limit)
+        let isDone = machine.send(&content, on: id, isLast: isLast && trailers == nil, limit: limit)
+        if isDone, isLast, let trailers { machine.sendTrailers(trailers, on: id) }
         let sent = before - content.readableBytes
         queuedBytes -= sent
         if sent > 0 { lastProgress = worker.now().monotonic }

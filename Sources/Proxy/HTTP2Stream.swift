@@ -39,6 +39,8 @@ final class HTTP2Stream: ByteStream {
     private var parser: ResponseParser
     private var unparsed = ByteBuffer()
     private var body = BodyRelay(ResponseFraming.none, output: .raw)
+    /// The answer's trailer lines, which end it.
+    private var trailers: ByteBuffer?
     /// Content that waits for windows.
     private(set) var content = ByteBuffer()
     private var wasWritable = true
@@ -65,6 +67,7 @@ final class HTTP2Stream: ByteStream {
         self.isHEAD = isHEAD
         self.isChunked = isChunked
         answer = .head
+        trailers = nil
         parser.reset()
     }
 
@@ -187,7 +190,9 @@ final class HTTP2Stream: ByteStream {
         connection?.queued(content.readableBytes - before)
         switch progress {
         case .more: break
-        case .end: answer = .whole
+        case .end:
+            answer = .whole
+            if let lines = body.trailers { trailers = ByteBuffer(bytes: lines) }
         case .malformed: reset()
         }
     }
@@ -207,7 +212,7 @@ final class HTTP2Stream: ByteStream {
             parser.reset()
             return
         }
-        body = BodyRelay(parser.head.framing, output: .raw)
+        body = BodyRelay(parser.head.framing, output: .raw, passesTrailers: true)
         answer = body.isFinished ? .whole : .content
         connection?.send(parser.head, of: unparsed, on: id, endsStream: body.isFinished)
         unparsed.moveReaderIndex(forwardBy: min(length, unparsed.readableBytes))
@@ -220,7 +225,7 @@ final class HTTP2Stream: ByteStream {
         let before = content.readableBytes
         let isWhole = answer == .whole
         guard before > 0 || isWhole, connection.mayAnswer(id) else { return }
-        let isDone = connection.send(&content, on: id, isLast: isWhole, limit: limit)
+        let isDone = connection.send(&content, trailers, on: id, isLast: isWhole, limit: limit)
         if content.readableBytes == 0, content.storageCapacity > Self.highWater { content = ByteBuffer() }
         if isWhole, isDone {
             connection.note(self)

@@ -3,18 +3,27 @@ import Identity
 import NIOCore
 import Wire
 
-/// Puts a refusal into bytes: the head, and an RFC 9457 problem document unless the request was a HEAD.
+/// Puts a refusal into bytes: the head, and an RFC 9457 problem document unless the request was a HEAD. A call of gRPC is
+/// answered in its own terms, by fields alone ("Trailers-Only").
 enum RefusalWriter {
     static func append(
         _ answer: RefusalAnswer, fields: AnswerFields, connection: AnswerFields.Connection,
-        isAnswerToHEAD: Bool, to out: inout ByteBuffer
+        isAnswerToHEAD: Bool, isGRPC: Bool = false, to out: inout ByteBuffer
     ) {
         out.append(reserving: 1024) { out in
             out.append("HTTP/1.1 ")
             out.append(decimal: answer.status)
             out.append(" ")
             out.append(answer.title)
-            out.append("\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n")
+            if isGRPC {
+                out.append("\r\ncontent-type: application/grpc\r\ngrpc-status: ")
+                out.append(decimal: answer.grpcStatus)
+                out.append("\r\ngrpc-message: ")
+                out.append(answer.detail)
+                out.append("\r\ncache-control: no-store\r\n")
+            } else {
+                out.append("\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n")
+            }
             append(answer.challenge, to: &out)
             if let seconds = answer.retryAfter {
                 out.append("retry-after: ")
@@ -29,9 +38,9 @@ enum RefusalWriter {
             fields.append(connection, to: &out)
             fields.appendOwn(to: &out)
             out.append("content-length: ")
-            out.append(decimal: bodyCount(answer, decision: fields.decision.count))
+            out.append(decimal: isGRPC ? 0 : bodyCount(answer, decision: fields.decision.count))
             out.append("\r\n\r\n")
-            if !isAnswerToHEAD { appendBody(answer, fields: fields, to: &out) }
+            if !isAnswerToHEAD, !isGRPC { appendBody(answer, fields: fields, to: &out) }
         }
     }
 

@@ -54,7 +54,7 @@ struct UpstreamHead {
     mutating func render(
         _ admitted: borrowing Admitted, decision: DecisionID, hostField: UpstreamSettings.HostField, peer: PeerAddress,
         spanID: UInt64, head: RequestHead, in buffer: ByteBuffer, gatekeeper: Gatekeeper, client: ClientFacts,
-        upgrade: UpgradeProtocol? = nil
+        upgrade: UpgradeProtocol? = nil, asksForTrailers: Bool = false
     ) {
         bytes.clear()
         let raw = buffer.readableBytesSpan
@@ -99,6 +99,7 @@ struct UpstreamHead {
                 out.append(upgrade.name)
                 out.append("\r\n")
             }
+            if asksForTrailers { out.append("te: trailers\r\n") }
             if let admission {
                 out.append(admission.identityFields)
                 if route.preAuthenticates {

@@ -23,11 +23,16 @@ final class EndpointConnecting {
     private let reactor: Reactor
     private let resolver: NameResolver
     private var places: [Place]
+    /// Connections that many requests share, by endpoint: those that are there, and who waits for one to come.
+    private var sessions: [[HTTP2Session]]
+    private var joining: [[(Result<HTTP2Session, UpstreamFailure>) -> Void]]
 
     init(_ settings: UpstreamSettings, _ reactor: Reactor, _ resolver: NameResolver) {
         self.settings = settings
         self.reactor = reactor
         self.resolver = resolver
+        self.sessions = settings.endpoints.map { _ in [] }
+        self.joining = settings.endpoints.map { _ in [] }
         self.places = settings.endpoints.map { endpoint in
             let literal = StreamAddress(literal: endpoint.host, port: endpoint.port)
             var place = Place(endpoint: endpoint, isName: literal == nil)
@@ -45,41 +50,134 @@ final class EndpointConnecting {
         _ endpoint: Int, timeout: Int64, pool: Pool?,
         completion: @escaping (Result<UpstreamConnection, UpstreamFailure>) -> Void
     ) {
+        guard settings.speaksHTTP2 else {
+            return open(
+                endpoint, timeout: timeout, { UpstreamConnection(endpoint: endpoint, host: $0, pool: pool) }, completion
+            )
+        }
+        join(endpoint, timeout: timeout) { found in
+            completion(
+                found.map { session in
+                    let connection = UpstreamConnection(endpoint: endpoint, host: session.host, pool: pool)
+                    connection.open(session.makeStream(for: connection))
+                    return connection
+                })
+        }
+    }
+
+    private func open<Owner: TransportOwner>(
+        _ endpoint: Int, timeout: Int64, _ make: @escaping (String) -> Owner,
+        _ completion: @escaping (Result<Owner, UpstreamFailure>) -> Void
+    ) {
         guard places[endpoint].addresses.isEmpty else {
             let first = places[endpoint].turn
             places[endpoint].turn = (first + 1) % places[endpoint].addresses.count
             let count = places[endpoint].addresses.count
-            return attempt(endpoint, first, left: count, timeout / Int64(count), pool, .refused, completion)
+            return attempt(endpoint, first, left: count, timeout / Int64(count), make, .refused, completion)
         }
         places[endpoint].waiting.append { [self] isFound in
             guard isFound else { return completion(.failure(.refused)) }
-            connect(endpoint, timeout: timeout, pool: pool, completion: completion)
+            open(endpoint, timeout: timeout, make, completion)
         }
         lookUp(endpoint) { _ in }
     }
 
-    private func attempt(
-        _ endpoint: Int, _ index: Int, left: Int, _ timeout: Int64, _ pool: Pool?, _ failure: UpstreamFailure,
-        _ completion: @escaping (Result<UpstreamConnection, UpstreamFailure>) -> Void
+    private func attempt<Owner: TransportOwner>(
+        _ endpoint: Int, _ index: Int, left: Int, _ timeout: Int64, _ make: @escaping (String) -> Owner,
+        _ failure: UpstreamFailure, _ completion: @escaping (Result<Owner, UpstreamFailure>) -> Void
     ) {
         let place = places[endpoint]
         guard left > 0, !place.addresses.isEmpty else { return completion(.failure(failure)) }
         let index = index % place.addresses.count
-        let connection = UpstreamConnection(endpoint: endpoint, host: place.hosts[index], pool: pool)
+        let owner = make(place.hosts[index])
         let deadline = reactor.now + timeout
         let goOn = { [self] (failure: UpstreamFailure?) in
-            guard let failure else { return completion(.success(connection)) }
-            attempt(endpoint, index + 1, left: left - 1, timeout, pool, failure, completion)
+            guard let failure else { return completion(.success(owner)) }
+            attempt(endpoint, index + 1, left: left - 1, timeout, make, failure, completion)
         }
         _ = Connector(reactor, to: place.addresses[index], timeout: timeout) { [self] outcome in
             switch outcome {
             case .connected(let descriptor) where place.endpoint.isSecure:
                 UpstreamHandshake.begin(
-                    connection, descriptor, settings, on: reactor, deadline: deadline, completion: goOn)
-            case .connected(let descriptor): goOn(connection.open(descriptor, on: reactor) ? nil : .refused)
+                    owner, descriptor, to: place.endpoint.host, settings, on: reactor, deadline: deadline,
+                    completion: goOn)
+            case .connected(let descriptor):
+                guard let stream = Stream(reactor, descriptor: descriptor, handler: owner) else {
+                    return goOn(.refused)
+                }
+                owner.open(stream)
+                goOn(nil)
             case .failed: goOn(.refused)
             case .timedOut: goOn(.connectTimeout)
             }
+        }
+    }
+
+    // MARK: Shared connections
+
+    /// Finds a connection with room for one more, or opens one: whoever comes meanwhile waits for it as well.
+    private func join(
+        _ endpoint: Int, timeout: Int64, completion: @escaping (Result<HTTP2Session, UpstreamFailure>) -> Void
+    ) {
+        if let session = roomy(endpoint) {
+            return reactor.afterEvent { [self] in
+                // Others may have filled it before it came to this.
+                guard !session.hasRoom else { return completion(.success(session)) }
+                join(endpoint, timeout: timeout, completion: completion)
+            }
+        }
+        joining[endpoint].append(completion)
+        guard joining[endpoint].count == 1 else { return }
+        openSession(endpoint, timeout: timeout)
+    }
+
+    private func openSession(_ endpoint: Int, timeout: Int64) {
+        let isSecure = settings.endpoints[endpoint].isSecure
+        let deadline = reactor.now + timeout
+        open(
+            endpoint, timeout: timeout,
+            { [reactor] in HTTP2Session(reactor: reactor, host: $0, isSecure: isSecure) },
+            { [self] outcome in
+                guard case .success(let session) = outcome else {
+                    return serveJoining(endpoint, outcome, timeout: timeout)
+                }
+                session.establish(deadline: deadline) { [self] failure in
+                    if failure == nil { sessions[endpoint].append(session) }
+                    serveJoining(endpoint, failure.map { .failure($0) } ?? outcome, timeout: timeout)
+                }
+            })
+    }
+
+    /// Gives everybody who waits a place, as far as there are some; the rest gets another connection.
+    private func serveJoining(
+        _ endpoint: Int, _ outcome: Result<HTTP2Session, UpstreamFailure>, timeout: Int64
+    ) {
+        let waiting = joining[endpoint]
+        joining[endpoint] = []
+        for (index, completion) in waiting.enumerated() {
+            if case .success(let session) = outcome, !session.hasRoom {
+                joining[endpoint] += waiting[index...]
+                break
+            }
+            completion(outcome)
+        }
+        if !joining[endpoint].isEmpty { openSession(endpoint, timeout: timeout) }
+    }
+
+    /// Ends what nobody has used for longer than unused connections are kept.
+    func endUnused(now: Int64) {
+        for session in sessions.joined() { session.endIfUnused(since: now - settings.idleTimeout) }
+    }
+
+    /// Opens no more, and keeps connections no longer than requests on them last.
+    func close() {
+        for session in sessions.joined() { session.retire() }
+    }
+
+    private func roomy(_ endpoint: Int) -> HTTP2Session? {
+        sessions[endpoint].removeAll { $0.isOver }
+        return sessions[endpoint].first { session in
+            session.hasRoom && (!places[endpoint].isName || places[endpoint].hosts.contains(session.host))
         }
     }
 

@@ -134,6 +134,7 @@ package final class Pool {
     /// endpoints asked how they are. Called about ten times a second by the loop's owner.
     package func tick(now: Int64) {
         perform(machine.tick(now: now))
+        connecting.endUnused(now: now)
         connecting.refreshNames(now: now) { [self] endpoint in
             perform(machine.retire(endpoint: endpoint) { !connecting.isCurrent($0) })
         }
@@ -182,6 +183,7 @@ package final class Pool {
         checks = nil
         for endpoint in settings.endpoints.indices { observer.observe(.rotation(endpoint: endpoint, isIn: false)) }
         perform(machine.close())
+        connecting.close()
     }
 
     // MARK: Actions

@@ -24,11 +24,17 @@ extension UpstreamConsumer {
     package func upstreamEnded() {}
 }
 
+/// Who gets a transport to an endpoint once it is there, and is its handler.
+protocol TransportOwner: StreamHandler {
+    /// Takes over a stream whose handler this is.
+    func open(_ stream: any ByteStream)
+}
+
 /// One connection to an endpoint: the handler of its stream, owned by its reactor.
 ///
 /// It translates the stream's events for whoever holds it and decides nothing. Bytes that arrive while nobody holds it are
 /// an answer to no question: the connection is closed, so that they are never paired with the next request.
-package final class UpstreamConnection: StreamHandler {
+package final class UpstreamConnection: TransportOwner {
     /// Index of the endpoint in the pool's settings.
     package let endpoint: Int
     /// The address it leads to, as text.
@@ -52,13 +58,6 @@ package final class UpstreamConnection: StreamHandler {
         self.pool = pool
     }
 
-    /// Takes a connected descriptor over; false when it cannot be watched.
-    func open(_ descriptor: Int32, on reactor: Reactor) -> Bool {
-        stream = Stream(reactor, descriptor: descriptor, handler: self)
-        return stream != nil
-    }
-
-    /// Takes over a stream whose handler this is.
     func open(_ stream: any ByteStream) {
         self.stream = stream
     }

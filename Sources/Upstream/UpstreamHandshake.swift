@@ -4,7 +4,8 @@ import Wire
 
 /// A connection to an endpoint whose TLS handshake is under way.
 final class UpstreamHandshake: HandshakeObserver {
-    private let connection: UpstreamConnection
+    private let owner: any TransportOwner
+    private let settings: UpstreamSettings
     private let reactor: Reactor
     private var completion: ((UpstreamFailure?) -> Void)?
     private var stream: TLSStream?
@@ -12,29 +13,30 @@ final class UpstreamHandshake: HandshakeObserver {
     private var isLate = false
 
     private init(
-        _ connection: UpstreamConnection, _ reactor: Reactor, _ completion: @escaping (UpstreamFailure?) -> Void
+        _ owner: any TransportOwner, _ settings: UpstreamSettings, _ reactor: Reactor,
+        _ completion: @escaping (UpstreamFailure?) -> Void
     ) {
-        self.connection = connection
+        self.owner = owner
+        self.settings = settings
         self.reactor = reactor
         self.completion = completion
     }
 
-    /// Takes a connected descriptor over and gives the connection its stream once there is a session. `completion` is
+    /// Takes a connected descriptor over and gives the owner its stream once there is a session. `completion` is
     /// called once, with nil when there is, and never from within this call; `deadline` in monotonic nanoseconds.
     static func begin(
-        _ connection: UpstreamConnection, _ descriptor: Int32, _ settings: UpstreamSettings, on reactor: Reactor,
-        deadline: Int64, completion: @escaping (UpstreamFailure?) -> Void
+        _ owner: any TransportOwner, _ descriptor: Int32, to host: String, _ settings: UpstreamSettings,
+        on reactor: Reactor, deadline: Int64, completion: @escaping (UpstreamFailure?) -> Void
     ) {
-        let handshake = UpstreamHandshake(connection, reactor, completion)
-        handshake.start(descriptor, settings, deadline)
+        let handshake = UpstreamHandshake(owner, settings, reactor, completion)
+        handshake.start(descriptor, host, deadline)
     }
 
-    private func start(_ descriptor: Int32, _ settings: UpstreamSettings, _ deadline: Int64) {
+    private func start(_ descriptor: Int32, _ host: String, _ deadline: Int64) {
         guard let context = settings.tls else {
             Stream.discard(descriptor)
             return fail("no TLS is configured")
         }
-        let host = settings.endpoints[connection.endpoint].host
         stream = TLSStream(reactor, connected: descriptor, context, host: host, observer: self)
         guard let stream else { return fail("the host cannot be asked for") }
         timer = reactor.schedule(at: deadline) { [weak stream] in
@@ -48,10 +50,14 @@ final class UpstreamHandshake: HandshakeObserver {
     }
 
     func handshakeCompleted(_ stream: TLSStream) -> (any StreamHandler)? {
-        connection.open(stream)
+        guard !settings.speaksHTTP2 || stream.applicationProtocol == "h2" else {
+            reactor.afterEvent { self.finish(.handshakeFailed("the server does not speak HTTP/2")) }
+            return nil
+        }
+        owner.open(stream)
         // Before the request is written, which `finish` may lead to, the stream has to know its handler.
         reactor.afterEvent { self.finish(nil) }
-        return connection
+        return owner
     }
 
     func handshakeFailed(_ reason: String) {

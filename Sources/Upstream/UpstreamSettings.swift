@@ -65,6 +65,8 @@ package struct UpstreamSettings: Sendable, Hashable {
     package var endpoints: [Endpoint]
     /// For the endpoints that are secure.
     package var tls: TLSClientContext?
+    /// Whether its servers are spoken to in HTTP/2: by ALPN over TLS, else with prior knowledge.
+    package var speaksHTTP2 = false
     package var balance: Balancer.Policy
     package var hostField: HostField
     /// Nanoseconds: one connection attempt may take this long (half of it when there is more than one endpoint, so that

@@ -3,8 +3,8 @@ package import NIOCore
 /// Moves one body from the framing it comes in to the framing it goes out in (RFC 9112 §§6-8).
 ///
 /// Content is passed on as it comes: nothing is held back, and nothing beyond the end of the body is consumed. What
-/// goes out is framed anew, so that no chunk extension, odd size or trailer of one side ever reaches the other. A body
-/// that fails or ends early is never given an end on the other side.
+/// goes out is framed anew, so that no chunk extension or odd size of one side ever reaches the other, and trailers only
+/// those of an answer to a client that wants them. A body that fails or ends early is never given an end on the other side.
 package struct BodyRelay: Sendable {
     /// The framing on the way out.
     package enum Output: Sendable, Equatable {
@@ -57,12 +57,17 @@ package struct BodyRelay: Sendable {
     }
 
     /// A relay for a response's body; see the other initialiser.
-    package init(_ framing: ResponseFraming, output: Output, maximumBytes: Int64? = nil) {
+    ///
+    /// - Parameter passesTrailers: whether the trailer fields of a chunked body go out as well, but for those that would
+    ///   say something about the message itself (RFC 9110 §6.5.1).
+    package init(
+        _ framing: ResponseFraming, output: Output, maximumBytes: Int64? = nil, passesTrailers: Bool = false
+    ) {
         let input: Input =
             switch framing {
             case .none: .nothing
             case .length(let count): .length(remaining: count)
-            case .chunked: .chunked(ChunkDecoder())
+            case .chunked: .chunked(ChunkDecoder(keepsTrailers: passesTrailers))
             case .untilClose: .untilClose
             }
         self.init(input, output: output, maximumBytes: maximumBytes)
@@ -163,7 +168,20 @@ package struct BodyRelay: Sendable {
 
     private mutating func finish(_ out: inout ByteBuffer) {
         progress = .end
-        if output == .chunked { out.writeStaticString("0\r\n\r\n") }
+        guard output == .chunked else { return }
+        out.writeStaticString("0\r\n")
+        if case .chunked(let decoder) = input, let trailers = decoder.trailers {
+            out.writeBytes(Trailers.passed(trailers))
+        }
+        out.writeStaticString("\r\n")
+    }
+
+    /// The trailer lines of a body that has ended, each with its end, when they are passed and there are any; what goes out
+    /// raw has no other place for them.
+    package var trailers: [UInt8]? {
+        guard progress == .end, case .chunked(let decoder) = input, let lines = decoder.trailers else { return nil }
+        let passed = Trailers.passed(lines)
+        return passed.isEmpty ? nil : passed
     }
 
     /// Moves bytes that are all content, as one chunk where the way out is chunked.

@@ -1,6 +1,7 @@
 /// Decodes the chunked transfer coding, resumable at any byte (RFC 9112 §7.1).
 ///
-/// It yields ranges of the bytes it was given and copies nothing. Extensions and trailers are checked and dropped.
+/// It yields ranges of the bytes it was given and copies no content. Extensions and trailers are checked and dropped, unless it
+/// is told to keep the trailers.
 /// Framing bytes are bounded: a size has at most 64 digits, extensions cost at most as much as the content they come
 /// with and a fixed allowance, a trailer section at most `maximumTrailerBytes`.
 struct ChunkDecoder: Sendable {
@@ -39,7 +40,12 @@ struct ChunkDecoder: Sendable {
     /// Content that chunk sizes have announced so far.
     private(set) var announced: Int64 = 0
 
-    init() {}
+    /// The lines of the trailer section so far, each with its end; nil when they are dropped.
+    private(set) var trailers: [UInt8]?
+
+    init(keepsTrailers: Bool = false) {
+        if keepsTrailers { trailers = [] }
+    }
 
     /// Decodes on from an offset, which is moved past what was consumed; never beyond the end of the body.
     @inline(__always)
@@ -165,8 +171,7 @@ struct ChunkDecoder: Sendable {
         }
     }
 
-    /// RFC 9112 §7.1.2. Trailers are held to the syntax of field lines and go no further: none is ever merged into a
-    /// head, and the gateway's `TE` never asked for them.
+    /// RFC 9112 §7.1.2. Trailers are held to the syntax of field lines, and none is ever merged into a head.
     private mutating func stepTrailer(_ byte: UInt8) -> MalformedBody? {
         if state == .lastLineFeed {
             if byte != ASCII.lineFeed { return .badLineEnd }
@@ -179,6 +184,7 @@ struct ChunkDecoder: Sendable {
         }
         trailerBytes += 1
         if trailerBytes > Self.maximumTrailerBytes { return .trailersTooLarge }
+        trailers?.append(byte)
         switch state {
         case .trailerName where byte == ASCII.colon:
             state = .trailerValue

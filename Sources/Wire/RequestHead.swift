@@ -84,6 +84,8 @@ package struct RequestHead: Sendable {
     /// Index in `fields` of `Upgrade`, when the client asks for an upgrade: HTTP/1.1, one `Upgrade` field, and
     /// `Connection` lists `upgrade`. Otherwise an `Upgrade` field is to be ignored (RFC 9110 §7.8).
     package var upgrade: Int?
+    /// Whether `TE` says that the client takes trailer fields (RFC 9110 §10.1.4).
+    package var acceptsTrailers = false
 
     /// A head without anything in it.
     package init() {}

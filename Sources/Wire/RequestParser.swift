@@ -237,8 +237,10 @@ package struct RequestParser: Sendable {
             if head.requestID == nil { head.requestID = index }
         case .traceparent:
             if head.traceparent == nil { head.traceparent = index }
-        case .other, .keepAlive, .proxyConnection, .te, .trailer, .upgrade, .proxyAuthorization, .proxyAuthenticate,
-            .cookie, .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xForwardedPort,
+        case .te:
+            if bytes.lists("trailers", in: field.value) { head.acceptsTrailers = true }
+        case .other, .keepAlive, .proxyConnection, .trailer, .upgrade, .proxyAuthorization, .proxyAuthenticate, .cookie,
+            .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xForwardedPort,
             .xForwardedOther, .xRealIP, .tracestate, .identity, .rewriteURL, .alias, .setCookie, .date, .server,
             .rateLimit, .retryAfter, .wwwAuthenticate, .via:
             break

@@ -16,6 +16,22 @@ extension RequestHead {
         }
         return nil
     }
+
+    /// Whether the request is a call of gRPC: its content is `application/grpc`, or a kind of it such as
+    /// `application/grpc+proto`. `source` as above; linear in the number of fields.
+    package func isGRPC(in source: borrowing ByteBuffer) -> Bool {
+        let bytes = source.readableBytesSpan
+        for field in fields where field.name.count == 12 && bytes.equalsIgnoringCase(field.name, "content-type") {
+            let type = "application/grpc" as StaticString
+            let end = field.value.range.lowerBound + type.utf8CodeUnitCount
+            guard end <= field.value.range.upperBound,
+                bytes.equalsIgnoringCase(ByteRange(field.value.range.lowerBound, end), type)
+            else { return false }
+            // gRPC-Web is framed otherwise.
+            return end == field.value.range.upperBound || bytes.byte(end) != UInt8(ascii: "-")
+        }
+        return false
+    }
 }
 
 extension ResponseHead {
@@ -59,6 +75,15 @@ extension RawSpan {
         rest = ByteRange(end, limit)
         while byte(end - 1).isBlank { end -= 1 }
         return ByteRange(start, end)
+    }
+
+    /// Whether a comma-separated list has an element, compared without case.
+    func lists(_ element: StaticString, in list: ByteRange) -> Bool {
+        var rest = list
+        while let next = popElement(&rest) {
+            if equalsIgnoringCase(next, element) { return true }
+        }
+        return false
     }
 
     fileprivate func equalsIgnoringCase(_ range: ByteRange, _ name: [UInt8]) -> Bool {

@@ -62,6 +62,30 @@ extension Conformance {
             #expect(try status(gateway(names: "DNS:other.test", ["tls": Self.trusted], host: "localhost")) == 502)
         }
 
+        @Test("an upstream over HTTP/2 is asked for it by ALPN, and one that does not speak it is 502")
+        func http2() throws {
+            let authority = try Self.authority.get()
+            let pair = try authority.make("origin", names: "IP:127.0.0.1")
+            for (spoken, expected) in [("h2", 200), ("http/1.1", 502)] {
+                let context = try TLSServerContext(
+                    TLSServerSettings(certificates: [TLSKeyPair(chain: pair.chain, key: pair.keyBytes)]),
+                    protocols: [spoken], tickets: TLSTicketKeys(now: 0))
+                let origin = try HTTP2Origin(tls: context) { _ in
+                    [.head("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"), .content([0x6F, 0x6B], ends: true)]
+                }
+                let upstream: Literal = [
+                    "endpoints": [.string("https://127.0.0.1:\(origin.port)")], "connectTimeout": "1s",
+                    "protocol": "http2", "tls": Self.trusted,
+                ]
+                let tls = try TLSGateway(
+                    origin: RawOrigin(), ["upstreams": ["origin": upstream]], authority: authority)
+                let client = try tls.connect("clear")
+                for _ in 0..<(expected == 200 ? 3 : 1) { #expect(client.get("/public/x")?.status == expected) }
+                if expected == 200 { #expect(origin.connections == 1 && origin.requests.count == 3) }
+                tls.stop()
+            }
+        }
+
         @Test("the name can be given, verification be turned off, a certificate be shown")
         func settings() throws {
             let named: Literal = ["authorities": "tls/ca.pem", "serverName": "origin.test"]

@@ -48,6 +48,28 @@ import Wire
     private let chunks =
         "5\r\nhello\r\n1;a=\"b;\\\"c\"\r\n \r\n00A \t; x = y ;z\r\n0123456789\r\n000\r\nX-T: 1\r\nY:\r\n\r\n"
 
+    @Test("Trailers pass when they are asked for, but for those that say something about the message or the caller")
+    func trailers() {
+        let kept = "X-T: 1\r\nY:\r\ngrpc-status: 0\r\n"
+        let dropped =
+            "Content-Length: 3\r\nx-tollgate-client: a\r\nX_Tollgate_Client: b\r\nSet-Cookie: c\r\nHost: d\r\n"
+        let body = "2\r\nab\r\n0\r\n" + dropped + kept + "\r\n"
+        for feeding in feedings(ofLatin1: body + "HTTP", randomCuts: 6, seed: 5) {
+            let passed = relay(
+                BodyRelay(ResponseFraming.chunked, output: .chunked, passesTrailers: true), feeding.pieces)
+            #expect(text(passed.output[...]).hasSuffix("0\r\n" + kept + "\r\n"), "\(feeding)")
+            #expect(passed.progress == .end && passed.received == 2 && passed.rest == 4)
+            let unasked = relay(BodyRelay(ResponseFraming.chunked, output: .chunked), feeding.pieces)
+            #expect(content(unasked.output) == latin1("ab"))
+        }
+        var raw = BodyRelay(ResponseFraming.chunked, output: .raw, passesTrailers: true)
+        var input = ByteBuffer(string: body)
+        var output = ByteBuffer()
+        #expect(raw.trailers == nil)
+        #expect(raw.relay(&input, into: &output) == .end)
+        #expect(raw.trailers == latin1(kept) && output.readableBytes == 2)
+    }
+
     @Test func chunkedToRawAndToChunked() {
         for feeding in feedings(ofLatin1: chunks + "GET", randomCuts: 6, seed: 2) {
             let raw = relay(BodyRelay(RequestFraming.chunked, output: .raw), feeding.pieces)

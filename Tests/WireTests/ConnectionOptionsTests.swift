@@ -50,4 +50,14 @@ import Wire
         #expect(head("Connection: upgrade\r\nUpgrade: websocket\r\n", minor: 0).upgrade == nil)
         #expect(head("Connection: upgrade\r\nUpgrade: a\r\nUpgrade: b\r\n").upgrade == nil)
     }
+
+    @Test func trailersAreTakenByWhoSaysSo() {
+        #expect(head("TE: trailers\r\n").acceptsTrailers)
+        #expect(head("TE: gzip;q=0.5 ,\tTrailers\r\n").acceptsTrailers)
+        #expect(head("TE: gzip\r\nTE: trailers\r\n").acceptsTrailers)
+        for value in ["", "gzip", "trailers2", "x-trailers", "trailers;q=1"] {
+            #expect(!head("TE: \(value)\r\n").acceptsTrailers)
+        }
+        #expect(!head("X-TE: trailers\r\n").acceptsTrailers)
+    }
 }

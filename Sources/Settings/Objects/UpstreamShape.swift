@@ -22,6 +22,11 @@ extension UpstreamSettings: Named {
         }
     }
 
+    /// What its servers speak; `UpstreamSettings.speaksHTTP2` in this file's spelling.
+    enum ProtocolChoice: String, Sendable, CaseIterable {
+        case http1, http2
+    }
+
     static let shape = Shape<UpstreamSettings>(
         "Upstream", "A group of equal servers behind the gateway.",
         prototype: UpstreamSettings(
@@ -41,6 +46,11 @@ extension UpstreamSettings: Named {
             Field(
                 "tls", \.tls, UpstreamTLSSettings.kind,
                 "TLS towards https:// endpoints; null verifies them with the system's authorities."),
+            Field(
+                "protocol", \.speaksHTTP2,
+                Kind<ProtocolChoice>.choice().map({ choice, _, _ in choice == .http2 }, back: { $0 ? .http2 : .http1 }),
+                "What the servers speak. \"http2\" is for gRPC: over TLS by ALPN, else with prior knowledge. A connection"
+                    + " then carries many requests, and those that the other settings count are requests."),
             Field(
                 "balance", \.balance,
                 Kind<BalanceChoice>.choice().map({ choice, _, _ in choice.value }, back: { .init($0) }),
@@ -100,6 +110,9 @@ extension UpstreamSettings: Named {
         }
         if secure > 0, upstream.tls == nil, !reading.hasErrors(at: reading.path.member("tls")) {
             upstream.tls = UpstreamTLSSettings.context(TLSClientSettings(), at: json, &reading) ?? nil
+        }
+        if upstream.speaksHTTP2, let tls = upstream.tls {
+            upstream.tls = UpstreamTLSSettings.context(tls.settings, protocols: ["h2"], at: json, &reading) ?? nil
         }
         if secure == 0, upstream.tls != nil, !upstream.endpoints.isEmpty {
             reading.error("\"tls\" is for https:// endpoints, and these are http://", below: ["tls"], of: json)

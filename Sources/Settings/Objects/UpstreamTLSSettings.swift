@@ -59,10 +59,10 @@ struct UpstreamTLSSettings: Sendable {
     }
 
     static func context(
-        _ settings: TLSClientSettings, at json: JSON, _ reading: inout Reading
+        _ settings: TLSClientSettings, protocols: [String] = ["http/1.1"], at json: JSON, _ reading: inout Reading
     ) -> TLSClientContext?? {
         do throws(TLSError) {
-            return try TLSClientContext(settings, protocols: ["http/1.1"])
+            return try TLSClientContext(settings, protocols: protocols)
         } catch {
             reading.error("\(error)", at: json)
             return nil
