@@ -174,8 +174,10 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
     }
 
     private func begin(_ now: Now) {
-        exchange.begin(machine.head, in: machine.inbound, worker: worker, now)
-        if isOnHTTP2 { exchange.isGRPC = machine.head.isGRPC(in: machine.inbound) }
+        machine.withHead { head, inbound in
+            exchange.begin(head, in: inbound, worker: worker, now)
+            if isOnHTTP2 { exchange.isGRPC = head.isGRPC(in: inbound) }
+        }
         worker.exchangeBegan()
         guard worker.mayRecord else { return refuse(Refused(.auditUnavailable), now) }
         worker.adoptLatest()
@@ -183,9 +185,10 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
     }
 
     private func decide(attempted: Attempt.Outcome?, _ now: Now) {
-        let verdict = worker.gatekeeper.decide(
-            machine.head, in: machine.inbound, peer: &peer, now: now, attempted: attempted)
-        switch verdict {
+        let verdict = machine.withHead { head, inbound in
+            worker.gatekeeper.decide(head, in: inbound, peer: &peer, now: now, attempted: attempted)
+        }
+        switch consume verdict {
         case .admitted(let admitted):
             forward(admitted, now)
         case .refused(let refused):
@@ -216,13 +219,16 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         }
         // A connection that many requests share becomes nobody's tunnel.
         let sharesConnections = pool.settings.speaksHTTP2
-        let upgrade = sharesConnections ? nil : admitted.route.upgrade(machine.head, in: machine.inbound)
+        let upgrade =
+            sharesConnections
+            ? nil : machine.withHead { head, inbound in admitted.route.upgrade(head, in: inbound) }
         let mirrored = mirrored(admitted, now)
-        upstreamHead.render(
-            admitted, decision: exchange.decision, hostField: pool.settings.hostField, peer: peer.address,
-            spanID: worker.nextSpanID(), head: machine.head, in: machine.inbound, gatekeeper: worker.gatekeeper,
-            client: clientFacts, upgrade: upgrade,
-            asksForTrailers: sharesConnections && machine.head.acceptsTrailers)
+        machine.withHead { head, inbound in
+            upstreamHead.render(
+                admitted, decision: exchange.decision, hostField: pool.settings.hostField, peer: peer.address,
+                spanID: worker.nextSpanID(), head: head, in: inbound, gatekeeper: worker.gatekeeper,
+                client: clientFacts, upgrade: upgrade, asksForTrailers: sharesConnections && head.acceptsTrailers)
+        }
         if let refusal = machine.admit(maximumBodyBytes: admitted.route.maximumBodyBytes, upgrade: upgrade) {
             return refuse(Refused(refusal, admission: admitted.admission, limit: limit), now)
         }

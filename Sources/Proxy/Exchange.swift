@@ -9,7 +9,7 @@ import Wire
 /// What the shell remembers of one request for its answer and its audit record.
 ///
 /// One value per connection, used again for each request, so that its arrays keep their storage.
-struct Exchange {
+struct Exchange: ~Copyable {
     /// Goes up with every request, to tell a late proof from one for the present request.
     private(set) var number: UInt64 = 0
     /// Whether a request is under way whose record is still to be written.
@@ -59,9 +59,9 @@ struct Exchange {
         isHEAD = head.method == .head
         isOldClient = head.minorVersion == 0
         let raw = bytes.readableBytesUInt8Span
-        copy(raw.extracting(head.methodRange.range), into: &method)
-        copy(raw.extracting(head.path.range), into: &path)
-        copy(raw.extracting(head.authority.range), into: &authority)
+        Self.copy(raw.extracting(head.methodRange.range), into: &method)
+        Self.copy(raw.extracting(head.path.range), into: &path)
+        Self.copy(raw.extracting(head.authority.range), into: &authority)
         verb = head.method
         if let index = head.requestID,
             let adopted = DecisionID(adopting: raw.extracting(head.fields[index].value.range))
@@ -102,7 +102,7 @@ struct Exchange {
         authority.removeAll(keepingCapacity: true)
     }
 
-    private func copy(_ span: Span<UInt8>, into bytes: inout [UInt8]) {
+    private static func copy(_ span: Span<UInt8>, into bytes: inout [UInt8]) {
         // Unsafe only in that the buffer must not leave the closure; append copies it.
         unsafe span.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
     }

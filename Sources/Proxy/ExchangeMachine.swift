@@ -7,7 +7,7 @@ import Wire
 /// Sans-IO. Bytes and events go in, one action comes out; the shell carries it out and decides nothing. Nothing is
 /// answered out of order, nothing is read past the body of a request before its answer is whole, and after anything
 /// ambiguous the connection ends.
-struct ExchangeMachine {
+struct ExchangeMachine: ~Copyable {
     /// What the connection waits for; the shell holds one deadline for it.
     enum Waiting: Sendable {
         case request, restOfHead, clientToRead, verdict, upstream, requestBody, answer, peerToClose, nothing
@@ -122,6 +122,12 @@ struct ExchangeMachine {
     /// The head that `decide` was returned for. Its ranges count from the reader index of `inbound`.
     var head: RequestHead {
         _read { yield parser.head }
+    }
+
+    /// The head and the buffer it is in, lent: whoever takes them as properties takes copies, which are counted references.
+    @inline(__always)
+    func withHead<Result: ~Copyable>(_ body: (borrowing RequestHead, borrowing ByteBuffer) -> Result) -> Result {
+        body(parser.head, inbound)
     }
 
     var waiting: Waiting {

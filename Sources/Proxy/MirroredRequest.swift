@@ -18,7 +18,7 @@ final class MirroredRequest: UpstreamConsumer {
     /// Monotonic nanoseconds.
     let deadline: Int64
 
-    init(worker: Worker, pool: Pool, head: UpstreamHead, isHEAD: Bool, now: Int64) {
+    init(worker: Worker, pool: Pool, head: consuming UpstreamHead, isHEAD: Bool, now: Int64) {
         self.worker = worker
         self.pool = pool
         self.head = head

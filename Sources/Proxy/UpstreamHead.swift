@@ -9,7 +9,7 @@ import Wire
 /// What the client sent is kept byte for byte, except: hop-by-hop fields and what `Connection` names, every identity
 /// field and its `_` aliases, forwarding fields of untrusted peers, URL overrides, and the credentials that were
 /// looked at. Identity is added after that, so that no client field can take it away again.
-struct UpstreamHead {
+struct UpstreamHead: ~Copyable {
     /// The rendered head, without the Host line while `needsHost`.
     private(set) var bytes = ByteBuffer()
     /// Where a Host line goes whose value is known only when the endpoint is.

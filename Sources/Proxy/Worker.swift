@@ -70,7 +70,8 @@ final class Worker {
     private var proofs = 0
     private var hashes = 0
     private var spanID: UInt64
-    private var entries: [PolicyEntryKey: AuditText] = [:]
+    /// Labels of policy entries by engine and entry, as far as requests have met them.
+    private var entryTexts: [[AuditText?]] = []
     private var lastLook: Int64 = 0
     /// Streams that are still to be reviewed under the generation beside it.
     private var unreviewed: [ClientHandler] = []
@@ -126,7 +127,7 @@ final class Worker {
         guard !isSame else { return }
         rules = publication.snapshot.connection
         limitLines = LimitLines(publication.snapshot.limits)
-        entries.removeAll()
+        entryTexts = []
         for listener in publication.listeners { doors[listener.name] = listener.context }
         var adopted: [String: UpstreamTarget] = [:]
         var left = targets
@@ -333,16 +334,15 @@ final class Worker {
 
     /// The label of a policy entry as it stands in records; made once per snapshot.
     func entryText(_ entry: PolicyEntry) -> AuditText? {
-        let key = PolicyEntryKey(engine: entry.engine, entry: entry.entry)
-        if let known = entries[key] { return known }
+        let (engine, index) = (entry.engine, Int(entry.entry))
+        if engine < entryTexts.count, index < entryTexts[engine].count, let known = entryTexts[engine][index] {
+            return known
+        }
         guard let label = gatekeeper.snapshot.label(of: entry) else { return nil }
+        while entryTexts.count <= engine { entryTexts.append([]) }
+        while entryTexts[engine].count <= index { entryTexts[engine].append(nil) }
         let text = AuditText(label)
-        entries[key] = text
+        entryTexts[engine][index] = text
         return text
-    }
-
-    private struct PolicyEntryKey: Hashable {
-        let engine: Int
-        let entry: Int32
     }
 }

@@ -16,7 +16,7 @@ private let masked: [UInt8] = [0x81, 0x82, 1, 2, 3, 4, 0x60, 0x60]
 private let plain: [UInt8] = [0x81, 2, 0x61, 0x62]
 
 /// Plays the shell of one connection: admits every request, and collects what goes where.
-private struct Shell {
+private final class Shell {
     var machine = ExchangeMachine(limits: HeadLimits())
     var allowed: UpgradeProtocol? = .webSocket
     var toUpstream: [UInt8] = []
@@ -32,26 +32,26 @@ private struct Shell {
         decision: DecisionID(high: 1, low: 2), limit: nil,
         rules: LimitLines(LimitRules(quota: .standard, failures: .standard)))
 
-    mutating func client(_ bytes: [UInt8]) { perform(machine.received(ByteBuffer(bytes: bytes))) }
-    mutating func client(_ text: String) { client(Array(text.utf8)) }
-    mutating func clientEnds() { perform(machine.receivedEOF()) }
+    func client(_ bytes: [UInt8]) { perform(machine.received(ByteBuffer(bytes: bytes))) }
+    func client(_ text: String) { client(Array(text.utf8)) }
+    func clientEnds() { perform(machine.receivedEOF()) }
 
-    mutating func origin(_ text: String, _ bytes: [UInt8] = []) {
+    func origin(_ text: String, _ bytes: [UInt8] = []) {
         var out = ByteBuffer()
         perform(machine.answerReceived(ByteBuffer(bytes: Array(text.utf8) + bytes), fields: fields, into: &out), &out)
     }
 
-    mutating func originEnds() {
+    func originEnds() {
         var out = ByteBuffer()
         perform(machine.upstreamFinished(), &out)
     }
 
-    mutating func originIsGone(inOrder: Bool) {
+    func originIsGone(inOrder: Bool) {
         var out = ByteBuffer()
         perform(machine.upstreamEnded(inOrder: inOrder, into: &out), &out)
     }
 
-    private mutating func perform(_ action: ExchangeMachine.ClientAction) {
+    private func perform(_ action: ExchangeMachine.ClientAction) {
         switch action {
         case .wait: break
         case .decide:
@@ -68,14 +68,14 @@ private struct Shell {
         }
     }
 
-    private mutating func refuse(_ refusal: Refusal) {
+    private func refuse(_ refusal: Refusal) {
         statuses.append(refusal.answer.status)
         if case .advance = machine.refusalSent(kept: machine.refuse(mustClose: refusal.answer.mustClose)) {
             perform(machine.advance())
         }
     }
 
-    private mutating func perform(_ action: ExchangeMachine.AnswerAction, _ out: inout ByteBuffer) {
+    private func perform(_ action: ExchangeMachine.AnswerAction, _ out: inout ByteBuffer) {
         switch action {
         case .wait: break
         case .send(let tail): write(&out, tail)
@@ -95,7 +95,7 @@ private struct Shell {
         }
     }
 
-    private mutating func write(_ out: inout ByteBuffer, _ tail: ByteBuffer?) {
+    private func write(_ out: inout ByteBuffer, _ tail: ByteBuffer?) {
         toClient.writeBuffer(&out)
         if let tail { toClient.writeBytes(tail.readableBytesSpan) }
     }
@@ -104,7 +104,7 @@ private struct Shell {
 }
 
 private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
-    var shell = Shell()
+    let shell = Shell()
     shell.allowed = allowed
     shell.client(head.replacing("websocket", with: String(decoding: allowed.name, as: UTF8.self)))
     shell.origin(switched.replacing("websocket", with: String(decoding: allowed.name, as: UTF8.self)))
@@ -115,7 +115,7 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
 
 @Suite struct TunnelTests {
     @Test func theSwitchIsPassedOnWithItsFields() {
-        var shell = Shell()
+        let shell = Shell()
         shell.client(head)
         shell.origin("HTTP/1.1 103 Early Hints\r\n\r\n" + switched, plain)
         #expect(shell.isOpen)
@@ -128,7 +128,7 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
     }
 
     @Test func theSwitchMayComeByteByByte() {
-        var shell = Shell()
+        let shell = Shell()
         shell.client(head)
         for byte in Array(switched.utf8) + plain { shell.origin("", [byte]) }
         #expect(shell.isOpen)
@@ -136,7 +136,7 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
     }
 
     @Test func nothingPassesBeforeTheSwitch() {
-        var shell = Shell()
+        let shell = Shell()
         shell.client(Array(head.utf8) + masked)
         shell.client(masked)
         #expect(shell.toUpstream.isEmpty)
@@ -146,7 +146,7 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
     }
 
     @Test func withoutASwitchWhatFollowsIsTheNextRequest() {
-        var shell = Shell()
+        let shell = Shell()
         shell.client(head + get)
         #expect(shell.heads == 1)
         shell.origin(ok)
@@ -161,7 +161,7 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
             "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: websocket, other\r\n\r\n",
         ])
     func aSwitchToAnythingElseIsA502(_ answer: String) {
-        var shell = Shell()
+        let shell = Shell()
         shell.client(head + get)
         shell.origin(answer)
         #expect(shell.statuses == [502])
@@ -169,7 +169,7 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
     }
 
     @Test func aSwitchNobodyMayAskForIsA502() {
-        var shell = Shell()
+        let shell = Shell()
         shell.allowed = nil
         shell.client(head)
         shell.origin(switched)
@@ -177,7 +177,7 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
     }
 
     @Test func theNextRequestsSwitchIsNotCoveredByAnEarlierOne() {
-        var shell = Shell()
+        let shell = Shell()
         shell.client(head)
         shell.origin(ok)
         shell.client(get)
@@ -186,25 +186,25 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
     }
 
     @Test func requestsAreNoFrames() {
-        var shell = opened()
+        let shell = opened()
         shell.client("GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(shell.isBroken && shell.toUpstream.isEmpty)
-        var origin = opened()
+        let origin = opened()
         origin.origin("HTTP/1.1 200 OK\r\n\r\n")
         #expect(!origin.isBroken, "0x48 0x54 are a header without a mask")
         origin.origin("", masked)
         #expect(!origin.isBroken, "still within that frame")
-        var other = opened()
+        let other = opened()
         other.origin("", masked)
         #expect(other.isBroken)
-        var early = Shell()
+        let early = Shell()
         early.client(head)
         early.origin(switched, masked)
         #expect(early.statuses == [502])
     }
 
     @Test func eachDirectionEndsByItself() throws {
-        var shell = opened(try #require(UpgradeProtocol("raw/1")))
+        let shell = opened(try #require(UpgradeProtocol("raw/1")))
         shell.clientEnds()
         #expect(shell.isUpstreamFinished && !shell.isClientFinished)
         #expect(shell.machine.tunnel?.isEnding == false)
@@ -224,7 +224,7 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
     }
 
     @Test func anEndBeforeTheSwitchIsPassedOnAfterIt() {
-        var shell = Shell()
+        let shell = Shell()
         shell.client(Array(head.utf8) + masked)
         shell.clientEnds()
         #expect(!shell.isUpstreamFinished)
@@ -233,13 +233,13 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
     }
 
     @Test func aWebSocketIsEndingWhenOneSideLeftOrBothClosed() {
-        var left = opened()
+        let left = opened()
         left.originEnds()
         #expect(left.machine.tunnel?.isEnding == true && left.machine.tunnel?.end == .upstreamGone)
-        var gone = opened()
+        let gone = opened()
         gone.clientEnds()
         #expect(gone.machine.tunnel?.isEnding == true && gone.machine.tunnel?.end == .clientGone)
-        var closing = opened()
+        let closing = opened()
         closing.origin("", [0x88, 0])
         #expect(closing.machine.tunnel?.isEnding == false)
         closing.client([0x88, 0x80, 1, 2, 3, 4])
@@ -247,17 +247,17 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
     }
 
     @Test func aLostUpstreamCutsUnlessItHadEnded() {
-        var cut = opened()
+        let cut = opened()
         cut.originIsGone(inOrder: false)
         #expect(cut.isAborted)
-        var ended = opened()
+        let ended = opened()
         ended.originEnds()
         ended.originIsGone(inOrder: true)
         #expect(!ended.isAborted && ended.machine.tunnel?.isOver == true)
     }
 
     @Test func theGatewayClosesBetweenFrames() {
-        var shell = opened()
+        let shell = opened()
         shell.origin("", plain)
         shell.client(masked)
         #expect(shell.machine.tunnel?.canPart == true)
@@ -277,7 +277,7 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
     }
 
     @Test func withinAFrameItResets() {
-        var shell = opened()
+        let shell = opened()
         shell.origin("", Array(plain.dropLast()))
         #expect(shell.machine.tunnel?.canPart == false)
         let farewells = shell.machine.part(.expired, maskingKey: 0)
@@ -288,7 +288,7 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
     }
 
     @Test func nobodyIsToldTwice() {
-        var shell = opened()
+        let shell = opened()
         shell.origin("", [0x88, 0])
         shell.clientEnds()
         let farewells = shell.machine.part(.idle, maskingKey: 0)
@@ -299,7 +299,7 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
     }
 
     @Test func anotherProtocolIsReset() throws {
-        var shell = opened(try #require(UpgradeProtocol("raw")))
+        let shell = opened(try #require(UpgradeProtocol("raw")))
         shell.client("GET is its business\r\n")
         shell.origin("", masked)
         #expect(!shell.isBroken)
@@ -312,7 +312,7 @@ private func opened(_ allowed: UpgradeProtocol = .webSocket) -> Shell {
 
     @Test func aStreamOfEventsStandsAndOtherAnswersDoNot() {
         for (type, stands) in [("text/event-stream", true), ("text/plain", false)] {
-            var shell = Shell()
+            let shell = Shell()
             shell.client(get)
             shell.origin("HTTP/1.1 200 OK\r\nContent-Type: \(type)\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
             #expect(shell.machine.isStanding == stands)
