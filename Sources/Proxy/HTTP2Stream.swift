@@ -199,8 +199,10 @@ final class HTTP2Stream: ByteStream {
 
     /// The writer's buffer is its own again after the call.
     private func keepUnparsed() {
-        var kept = ByteBufferAllocator().buffer(capacity: unparsed.readableBytes)
-        kept.writeBytes(unparsed.readableBytesSpan)
+        // A variable of its own, because the optimiser does not see that a property outlives its span.
+        let bytes = unparsed
+        var kept = ByteBufferAllocator().buffer(capacity: bytes.readableBytes)
+        kept.writeBytes(bytes.readableBytesSpan)
         unparsed = kept
     }
 
