@@ -166,6 +166,13 @@ ssize_t tollgate_receive(int descriptor, void *bytes, size_t count) {
     return got < 0 ? -errno : got;
 }
 
+ssize_t tollgate_peek(int descriptor, void *bytes, size_t count) {
+    ssize_t got;
+    do got = syscall(SYS_recvfrom, descriptor, bytes, count, MSG_PEEK, NULL, NULL);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
 ssize_t tollgate_send(int descriptor, const void *first, size_t first_count, const void *second, size_t second_count) {
     ssize_t sent;
     if (second_count == 0) {

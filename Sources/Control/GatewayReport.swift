@@ -101,6 +101,10 @@ package struct GatewayReport: Sendable {
                         labels: [(name: "result", value: "\(result.label)")],
                         .integer(sum { $0.handshakes[result.rawValue] }))
                 }),
+            .one(
+                "tollgate_bad_proxy_headers_total",
+                "Connections of trusted balancers that did not begin with a header of the PROXY protocol.", .counter,
+                sum(\.badProxyHeaders)),
             .one("tollgate_limited_clients", "Clients whose bucket is remembered.", .gauge, Int64(limitedClients)),
         ]
     }

@@ -94,6 +94,8 @@ package final class LoopMetrics: Sendable {
     package let closedConnections = Counter()
     package let verifications = Counter()
     package let auditRefusals = Counter()
+    /// Connections of trusted peers that did not begin with a header of the PROXY protocol.
+    package let badProxyHeaders = Counter()
     /// Indexed by `HandshakeResult.rawValue`.
     package let handshakes = HandshakeResult.allCases.map { _ in Counter() }
     package let streams = StreamMetrics()

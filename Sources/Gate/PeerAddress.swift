@@ -25,6 +25,21 @@ package struct PeerAddress: Sendable, Equatable {
         self.text = text
     }
 
+    /// An address of 4 or 16 octets; `nil` for any other number.
+    package init?(octets: [UInt8]) {
+        let family = octets.count == 4 ? AF_INET : AF_INET6
+        guard octets.count == 4 || octets.count == 16 else { return nil }
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        // Unsafe: reads as many octets as the family has, and writes at most as many characters as there is room for.
+        let done = unsafe text.withUnsafeMutableBufferPointer { room in
+            unsafe inet_ntop(family, octets, room.baseAddress, socklen_t(room.count)) != nil
+        }
+        guard done else { return nil }
+        self.init(
+            bytes: octets.count == 4 ? [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] + octets : octets,
+            text: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) })
+    }
+
     /// Reads an address literal, with brackets and a port allowed as X-Forwarded-For has them. `nil` when it is none.
     package init?(text: [UInt8]) {
         var literal = text[...]

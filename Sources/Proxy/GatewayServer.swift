@@ -11,16 +11,21 @@ package import TLS
 import Upstream
 
 /// Where clients connect.
-package struct ListenerAddress: Sendable, Hashable {
+package struct ListenerAddress: Sendable {
     package var name: String
     package var host: String
     /// 0 lets the system choose.
     package var port: Int
     /// Whether a client may begin with the preface of HTTP/2 (RFC 9113 §3.3).
     package var speaksHTTP2: Bool
+    /// Peers whose connections begin with a header of the PROXY protocol.
+    package var proxyPeers: [AddressBlock]
 
-    package init(name: String, host: String, port: Int, speaksHTTP2: Bool = true) {
+    package init(
+        name: String, host: String, port: Int, speaksHTTP2: Bool = true, proxyPeers: [AddressBlock] = []
+    ) {
         self.speaksHTTP2 = speaksHTTP2
+        self.proxyPeers = proxyPeers
         self.name = name
         self.host = host
         self.port = port
@@ -128,12 +133,11 @@ package final class GatewayServer: Sendable {
         guard let address = StreamAddress(resolving: listener.host, port: port) else {
             throw .cannotListen(listener, reason: "the host has no address")
         }
-        let (name, speaksHTTP2) = (listener.name, listener.speaksHTTP2)
         let result = await reactor.submit { reactor -> Result<(ReactorBound<Acceptor>, Int), ReactorError> in
             Result { () throws(ReactorError) in
                 let acceptor = try Acceptor(reactor, address: address) { descriptor, peer in
                     guard let worker = worker.value(on: reactor) else { return }
-                    worker.accepted(descriptor, from: peer, at: name, speaksHTTP2: speaksHTTP2)
+                    worker.accepted(descriptor, from: peer, at: listener)
                 }
                 return (ReactorBound(acceptor, on: reactor), acceptor.port)
             }

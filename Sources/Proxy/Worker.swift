@@ -64,6 +64,7 @@ final class Worker {
     private var wheel: DeadlineWheel
     private var connections: [ObjectIdentifier: any ClientConnection] = [:]
     private var handshakes: [ObjectIdentifier: ClientHandshake] = [:]
+    private var greetings: [ObjectIdentifier: ProxyGreeting] = [:]
     /// The TLS of each listener by its name.
     private var doors: [String: TLSServerContext] = [:]
     private var mirrored: [ObjectIdentifier: MirroredRequest] = [:]
@@ -211,19 +212,42 @@ final class Worker {
     // MARK: Connections
 
     /// Takes a connected descriptor over, or closes it when there are enough. A handshake goes by the newest settings.
-    func accepted(_ descriptor: Int32, from peer: StreamAddress, at listener: String, speaksHTTP2: Bool) {
+    func accepted(_ descriptor: Int32, from peer: StreamAddress, at listener: ListenerAddress) {
         guard takesConnections else {
             close(descriptor)
             return
         }
         let address = PeerAddress(text: Array(peer.host.utf8)) ?? .unknown
         adoptLatest()
-        if let context = doors[listener] {
-            ClientHandshake(worker: self, address: address, listener: listener).begin(descriptor, context)
-        } else {
-            let peer = Peer(address: address, listener: listener)
-            ClientHandler(worker: self, peer: peer, speaksHTTP2: speaksHTTP2).open(descriptor)
+        guard listener.proxyPeers.contains(where: { $0.contains(address) }) else {
+            return take(descriptor, from: address, at: listener)
         }
+        ProxyGreeting(worker: self, balancer: address).begin(descriptor) { [self] descriptor, client in
+            take(descriptor, from: client, at: listener)
+        }
+    }
+
+    private func take(_ descriptor: Int32, from address: PeerAddress, at listener: ListenerAddress) {
+        guard !isDraining else {
+            close(descriptor)
+            return
+        }
+        if let context = doors[listener.name] {
+            ClientHandshake(worker: self, address: address, listener: listener.name).begin(descriptor, context)
+        } else {
+            let peer = Peer(address: address, listener: listener.name)
+            ClientHandler(worker: self, peer: peer, speaksHTTP2: listener.speaksHTTP2).open(descriptor)
+        }
+    }
+
+    func began(_ greeting: ProxyGreeting) {
+        greetings[ObjectIdentifier(greeting)] = greeting
+        wheel.note(greeting)
+    }
+
+    func ended(_ greeting: ProxyGreeting, isGood: Bool) {
+        greetings[ObjectIdentifier(greeting)] = nil
+        if !isGood { metrics.badProxyHeaders.add() }
     }
 
     func began(_ handshake: ClientHandshake) {
@@ -256,7 +280,7 @@ final class Worker {
 
     /// Whether another connection may be taken: an even share of the bound for each loop.
     private var takesConnections: Bool {
-        !isDraining && connections.count + handshakes.count < rules.maximumConnections
+        !isDraining && connections.count + handshakes.count + greetings.count < rules.maximumConnections
     }
 
     /// Ends idle connections now and the others after their present request; calls back when none is left.
@@ -264,6 +288,7 @@ final class Worker {
         isDraining = true
         whenEmpty.append(whenDone)
         for handshake in handshakes.values { handshake.close() }
+        for greeting in Array(greetings.values) { greeting.close() }
         for handler in connections.values { handler.drain() }
         if connections.isEmpty { tellEmpty() }
     }
@@ -279,6 +304,7 @@ final class Worker {
         isStopped = true
         isDraining = true
         for handshake in handshakes.values { handshake.close() }
+        for greeting in Array(greetings.values) { greeting.close() }
         for handler in connections.values { handler.abandon() }
         for copy in Array(mirrored.values) { copy.abandon(now: now().monotonic) }
         for target in targets.values { target.pool.close() }

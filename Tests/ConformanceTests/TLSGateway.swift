@@ -20,7 +20,7 @@ final class TLSGateway: Sendable {
         let origin = try origin ?? RawOrigin()
         mint = try TokenMint("RS256")
         var ports: [String: Int] = [:]
-        for name in ["clear", "tls", "mutual", "asking"] { ports[name] = try Socket.freePort() }
+        for name in ["clear", "tls", "mutual", "asking", "balanced"] { ports[name] = try Socket.freePort() }
         let a = try authority.make("a", names: "DNS:a.test,IP:127.0.0.1")
         let b = try authority.make("b", names: "DNS:b.test")
         let own: [String: [UInt8]] = [
@@ -55,6 +55,9 @@ final class TLSGateway: Sendable {
                 listener(
                     "tls",
                     ["certificates": [certificate, ["certificate": "tls/b.pem", "key": ["file": "tls/b.key"]]]]),
+                listener("balanced", ["certificates": [certificate]]).merging([
+                    "proxyProtocol": ["trustedPeers": ["127.0.0.0/8"]]
+                ]),
                 listener("mutual", clients(true)), listener("asking", clients(false)),
             ],
             "issuers": [
@@ -83,7 +86,7 @@ final class TLSGateway: Sendable {
     /// A connection to one of the listeners; `certificate` is what the client shows.
     func connect(
         _ listener: String = "tls", host: String = "a.test", certificate: Certificates.Pair? = nil,
-        receiveBuffer: Int32? = nil
+        receiveBuffer: Int32? = nil, preamble: String = ""
     ) throws -> RawClient {
         let port = ports[listener] ?? 0
         if listener == "clear" { return try RawClient(port: port) }
@@ -92,7 +95,8 @@ final class TLSGateway: Sendable {
                 authorities: authority.authority.chain,
                 certificate: certificate.map { TLSKeyPair(chain: $0.chain, key: $0.keyBytes) }),
             protocols: ["http/1.1"])
-        return try RawClient(port: port, tls: context, host: host, receiveBuffer: receiveBuffer)
+        return try RawClient(
+            port: port, tls: context, host: host, receiveBuffer: receiveBuffer, preamble: Array(preamble.utf8))
     }
 
     /// The `Authorization` field of a token of ten minutes.

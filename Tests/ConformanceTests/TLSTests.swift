@@ -25,6 +25,29 @@ extension Conformance {
             tls.stop()
         }
 
+        @Test("a balancer says whom it speaks for before the handshake")
+        func balanced() throws {
+            let tls = try TLSGateway()
+            let client = try tls.connect(
+                "balanced", preamble: "PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n")
+            #expect(client.handshake?.isOpen == true, "\(client.handshake?.failure ?? "")")
+            #expect(client.get("/public/x")?.status == 200)
+            #expect(tls.origin.requests.last?.value("x-forwarded-for") == "192.0.2.7")
+            #expect(
+                eventually {
+                    tls.gateway.auditLines.contains {
+                        String(decoding: $0, as: UTF8.self).contains("\"peer\":\"192.0.2.7\"")
+                    }
+                })
+            let silent = try? tls.connect("balanced")
+            #expect(silent?.handshake?.isOpen != true)
+            #expect(
+                try eventually {
+                    try tls.gateway.admin("/metrics")?.text.contains("tollgate_bad_proxy_headers_total 1\n") == true
+                })
+            tls.stop()
+        }
+
         @Test("TLS 1.1 is refused, 1.2 and 1.3 are resumed")
         func versions() throws {
             let tls = try TLSGateway()

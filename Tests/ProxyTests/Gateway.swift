@@ -20,7 +20,7 @@ struct Gateway {
 
     init(
         origin: RawOrigin, quota: Quota = .standard, adjust: (inout ConnectionRules) -> Void = { _ in },
-        settings: (inout UpstreamSettings) -> Void = { _ in }, workers: Int = 1
+        settings: (inout UpstreamSettings) -> Void = { _ in }, workers: Int = 1, proxyPeers: [AddressBlock] = []
     ) async throws {
         self.origin = origin
         let publication = try Self.publication(
@@ -28,8 +28,8 @@ struct Gateway {
         server = try GatewayServer(
             publication,
             options: .init(
-                listeners: [.init(name: "test", host: "127.0.0.1", port: 0)], workers: workers, maximumClients: 1000,
-                verifierThreads: 1),
+                listeners: [.init(name: "test", host: "127.0.0.1", port: 0, proxyPeers: proxyPeers)],
+                workers: workers, maximumClients: 1000, verifierThreads: 1),
             audit: nil, logger: Logger(label: "test"))
         port = try await server.start()[0]
     }

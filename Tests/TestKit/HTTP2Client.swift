@@ -33,8 +33,11 @@ package final class HTTP2Client {
     /// Whether content is given back to the windows as it comes.
     package var consumes = true
 
-    package init(port: Int, limits: HTTP2Limits = HTTP2Limits(), receiveBuffer: Int32? = nil) throws {
+    package init(
+        port: Int, limits: HTTP2Limits = HTTP2Limits(), receiveBuffer: Int32? = nil, preamble: [UInt8] = []
+    ) throws {
         socket = try Socket.connect(port: port, receiveBuffer: receiveBuffer)
+        if !preamble.isEmpty { _ = socket.send(preamble) }
         machine = HTTP2ConnectionMachine(role: .client, limits: limits)
         flush()
     }

@@ -11,11 +11,13 @@ package final class RawClient {
         reader = MessageReader(socket)
     }
 
-    /// Connects and does a TLS handshake, of which `handshake` tells.
+    /// Connects, sends what comes before all else, and does a TLS handshake, of which `handshake` tells.
     package init(
-        port: Int, tls context: TLSClientContext, host: String = "127.0.0.1", receiveBuffer: Int32? = nil
+        port: Int, tls context: TLSClientContext, host: String = "127.0.0.1", receiveBuffer: Int32? = nil,
+        preamble: [UInt8] = []
     ) throws {
         socket = try Socket.connect(port: port, receiveBuffer: receiveBuffer)
+        if !preamble.isEmpty { _ = socket.send(preamble) }
         reader = MessageReader(socket)
         guard let session = TLSSession(client: context, host: host) else {
             throw Socket.Failure(call: "a session for \(host)", code: 0)

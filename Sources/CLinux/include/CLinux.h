@@ -50,6 +50,8 @@ int tollgate_connect(const struct tollgate_address *address);
 int tollgate_connect_result(int descriptor);
 
 ssize_t tollgate_receive(int descriptor, void *bytes, size_t count);
+// The same bytes come again with the next call.
+ssize_t tollgate_peek(int descriptor, void *bytes, size_t count);
 // One or two runs of bytes in one system call; never raises SIGPIPE.
 ssize_t tollgate_send(int descriptor, const void *_Nullable first, size_t first_count, const void *_Nullable second,
                       size_t second_count);

@@ -1,3 +1,4 @@
+package import Gate
 import StrictJSON
 
 /// One place where clients connect.
@@ -8,6 +9,13 @@ package struct ListenerSettings: Sendable {
     /// nil for cleartext.
     package var tls: ListenerTLSSettings?
     package var http2 = true
+    /// nil where nobody speaks the PROXY protocol.
+    var proxyProtocol: ProxyProtocolSettings?
+
+    /// Peers whose connections begin with a header of the PROXY protocol.
+    package var proxyPeers: [AddressBlock] {
+        proxyProtocol?.trustedPeers.compactMap { AddressBlock($0.description) } ?? []
+    }
 
     static let shape = Shape<ListenerSettings>(
         "Listener", "A place where clients connect with HTTP/1.1 or HTTP/2.", prototype: ListenerSettings(),
@@ -20,6 +28,30 @@ package struct ListenerSettings: Sendable {
             Field(
                 "http2", \.http2, .bool,
                 "Whether clients may speak HTTP/2: by ALPN over TLS, else from their first byte on (prior knowledge)."),
+            Field(
+                "proxyProtocol", \.proxyProtocol, .optional(.object(ProxyProtocolSettings.shape)),
+                "Load balancers in front that say with the PROXY protocol whom they speak for; null for none."),
+        ])
+}
+
+/// Who speaks the PROXY protocol to a listener.
+struct ProxyProtocolSettings: Sendable {
+    var trustedPeers: [AddressRange] = []
+
+    static let shape = Shape<ProxyProtocolSettings>(
+        "ProxyProtocol", "Load balancers that begin each connection with the client's address, version 1 or 2.",
+        prototype: ProxyProtocolSettings(),
+        [
+            Field(
+                "trustedPeers", \.trustedPeers,
+                .list(
+                    .addressRange, atLeast: 1, orElse: "name the balancers' addresses",
+                    check: { range, _, json, reading in
+                        guard range.prefixLength == 0 else { return }
+                        reading.warning("everybody can claim any address: name the balancers' networks", at: json)
+                    }), required: true,
+                "The balancers' addresses or blocks. Their connections have to begin with the header, and are closed"
+                    + " without; nobody else's is read.")
         ])
 }
 

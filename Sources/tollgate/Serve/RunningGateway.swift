@@ -73,7 +73,8 @@ final class RunningGateway: Sendable {
             }
             let listeners = settings.listeners.map {
                 ListenerAddress(
-                    name: $0.name, host: $0.address.host, port: $0.address.port, speaksHTTP2: $0.http2)
+                    name: $0.name, host: $0.address.host, port: $0.address.port, speaksHTTP2: $0.http2,
+                    proxyPeers: $0.proxyPeers)
             }
             server = try GatewayServer(
                 publication,
