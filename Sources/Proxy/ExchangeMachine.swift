@@ -82,9 +82,11 @@ struct ExchangeMachine: ~Copyable {
     var phase = Phase.head
     var inbound = ByteBuffer()
     var parser: RequestParser
-    private var requestBody = BodyRelay(RequestFraming.none, output: .raw)
+    var requestBody = BodyRelay(RequestFraming.none, output: .raw)
     var isRequestDone = true
-    private var discarding = ByteBuffer()
+    /// Whether a connection was found. Behind the rendered head goes what has arrived of the body.
+    var isUpstreamReady = false
+    var discarding = ByteBuffer()
 
     var answerPhase = AnswerPhase.done
     var answer = ByteBuffer()
@@ -266,7 +268,7 @@ struct ExchangeMachine: ~Copyable {
         return .finish
     }
 
-    private mutating func parseHead() -> ClientAction {
+    mutating func parseHead() -> ClientAction {
         guard inbound.readableBytes > 0 else { return hasInputEnded ? finish() : .wait }
         switch parser.parse(inbound) {
         case .incomplete:
@@ -328,82 +330,9 @@ struct ExchangeMachine: ~Copyable {
         return keeps
     }
 
-    /// Whether the body of a refused request can be swallowed so that the next request is found behind it.
-    private mutating func startDiscarding(_ framing: RequestFraming, expectsContinue: Bool) -> Bool {
-        switch framing {
-        case .none:
-            phase = .head
-            return true
-        case .length(let length):
-            guard length <= Self.maximumDiscarded, !expectsContinue else { return false }
-        case .chunked:
-            guard !expectsContinue else { return false }
-        }
-        phase = .discarding
-        requestBody = BodyRelay(framing, output: .raw, maximumBytes: Self.maximumDiscarded)
-        return true
-    }
-
-    private mutating func consumeHead() {
+    mutating func consumeHead() {
         bytesIn = parser.head.length
         inbound.moveReaderIndex(forwardBy: min(parser.head.length, inbound.readableBytes))
         releaseIfEmpty()
-    }
-
-    private mutating func discard() -> ClientAction {
-        discarding.clear()
-        switch requestBody.relay(&inbound, into: &discarding) {
-        case .more:
-            guard hasInputEnded else { return .wait }
-            parser.reset()
-            return finish()
-        case .malformed:
-            return .close
-        case .end:
-            phase = .head
-            parser.reset()
-            releaseIfEmpty()
-            return parseHead()
-        }
-    }
-
-    // MARK: Towards the upstream
-
-    /// A connection was found. Behind the rendered head goes what has arrived of the body.
-    var isUpstreamReady = false
-
-    /// The upstream connection is there; `advance` relays the body from now on.
-    mutating func upstreamReady() {
-        isUpstreamReady = true
-        attempts += 1
-    }
-
-    private mutating func relayRequestBody() -> ClientAction {
-        let before = inbound.readableBytes
-        guard before > 0 else { return .wait }
-        var out = ByteBuffer()
-        let progress: BodyRelay.Progress
-        if let slice = requestBody.slice(&inbound) {
-            out = slice
-            progress = requestBody.isFinished ? .end : .more
-        } else {
-            progress = requestBody.relay(&inbound, into: &out)
-        }
-        bytesIn += before - inbound.readableBytes
-        releaseIfEmpty()
-        switch progress {
-        case .more:
-            break
-        case .end:
-            isRequestDone = true
-        case .malformed(let reason):
-            return hasAnswerBegun ? .abort : .refuse(.malformedBody(reason))
-        }
-        return out.readableBytes > 0 ? .sendUpstream(out) : .wait
-    }
-
-    /// Lets go of a drained receive buffer, so that its owner can fill it again instead of allocating another.
-    private mutating func releaseIfEmpty() {
-        if inbound.readableBytes == 0 { inbound = ByteBuffer() }
     }
 }
