@@ -102,6 +102,10 @@ package struct GatewayReport: Sendable {
                         .integer(sum { $0.handshakes[result.rawValue] }))
                 }),
             .one(
+                "tollgate_crowded_out_connections_total",
+                "Connections closed at once because their address had limits.maximumConnectionsPerAddress open.",
+                .counter, sum(\.crowdedOut)),
+            .one(
                 "tollgate_bad_proxy_headers_total",
                 "Connections of trusted balancers that did not begin with a header of the PROXY protocol.", .counter,
                 sum(\.badProxyHeaders)),

@@ -96,6 +96,8 @@ package final class LoopMetrics: Sendable {
     package let auditRefusals = Counter()
     /// Connections of trusted peers that did not begin with a header of the PROXY protocol.
     package let badProxyHeaders = Counter()
+    /// Connections closed at once because their address had all its places.
+    package let crowdedOut = Counter()
     /// Indexed by `HandshakeResult.rawValue`.
     package let handshakes = HandshakeResult.allCases.map { _ in Counter() }
     package let streams = StreamMetrics()

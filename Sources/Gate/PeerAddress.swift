@@ -117,14 +117,22 @@ package struct Peer {
 
     /// The stable hash of the address.
     let affinity: UInt64
+    private let place: AddressPlaces.Place?
 
     package init(
-        address: PeerAddress, isSecure: Bool = false, listener: String = "", certificate: ClientCertificate? = nil
+        address: PeerAddress, isSecure: Bool = false, listener: String = "", certificate: ClientCertificate? = nil,
+        place: AddressPlaces.Place? = nil
     ) {
+        self.place = place
         self.address = address
         self.affinity = address.affinity
         self.isSecure = isSecure
         self.listener = listener
         self.certificate = certificate
+    }
+
+    /// The connection has ended: its place among those of its address is free.
+    package func leave() {
+        place?.release()
     }
 }

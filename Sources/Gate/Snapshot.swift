@@ -252,6 +252,8 @@ package struct ConnectionRules: Sendable {
     package var streamIdleTimeout: Int64 = 3_600_000_000_000
     /// On each loop.
     package var maximumConnections = 20_000
+    /// On all loops together; 0 for no bound.
+    package var maximumConnectionsPerAddress = 0
     /// Requests that one HTTP/2 connection may have under way.
     package var maximumStreams = 100
 

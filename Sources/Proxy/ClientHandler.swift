@@ -112,7 +112,9 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         machine.closed()
         deadline = .max
         out = ByteBuffer()
-        if !isOnHTTP2 { worker.closed(self) }
+        guard !isOnHTTP2 else { return }
+        peer.leave()
+        worker.closed(self)
     }
 
     func writabilityChanged() {

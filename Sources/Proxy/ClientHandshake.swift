@@ -12,13 +12,15 @@ final class ClientHandshake: HandshakeObserver, Deadlined {
     private let worker: Worker
     private let address: PeerAddress
     private let listener: String
+    private let place: AddressPlaces.Place?
     private var stream: TLSStream?
     private var isLate = false
 
     var deadline = Int64.max
     var wheelTick = Int64.max
 
-    init(worker: Worker, address: PeerAddress, listener: String) {
+    init(worker: Worker, address: PeerAddress, listener: String, place: AddressPlaces.Place?) {
+        self.place = place
         self.worker = worker
         self.address = address
         self.listener = listener
@@ -35,7 +37,8 @@ final class ClientHandshake: HandshakeObserver, Deadlined {
     func handshakeCompleted(_ stream: TLSStream) -> (any StreamHandler)? {
         leave(stream.wasResumed ? .resumed : .full)
         let certificate = stream.peerCertificate.flatMap(ClientCertificate.init)
-        let peer = Peer(address: address, isSecure: true, listener: listener, certificate: certificate)
+        let peer = Peer(
+            address: address, isSecure: true, listener: listener, certificate: certificate, place: place)
         // RFC 9113 §3.2: over TLS it is ALPN that chooses.
         if stream.applicationProtocol == "h2" {
             let connection = HTTP2ServerConnection(worker: worker, peer: peer)

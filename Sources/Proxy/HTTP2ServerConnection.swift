@@ -144,6 +144,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         transport = nil
         deadline = .max
         cancelAll()
+        peer.leave()
         worker.closed(self)
     }
 

@@ -35,6 +35,7 @@ final class Worker {
         let logger: Logger
         let resolver: NameResolver
         let tickets: TLSTicketKeys?
+        let places = AddressPlaces()
     }
 
     /// Signatures of one loop that may wait for a thread.
@@ -232,10 +233,20 @@ final class Worker {
             close(descriptor)
             return
         }
+        var place: AddressPlaces.Place?
+        if rules.maximumConnectionsPerAddress > 0 {
+            place = shared.places.take(for: address, of: rules.maximumConnectionsPerAddress)
+            guard place != nil else {
+                metrics.crowdedOut.add()
+                close(descriptor)
+                return
+            }
+        }
         if let context = doors[listener.name] {
-            ClientHandshake(worker: self, address: address, listener: listener.name).begin(descriptor, context)
+            let handshake = ClientHandshake(worker: self, address: address, listener: listener.name, place: place)
+            handshake.begin(descriptor, context)
         } else {
-            let peer = Peer(address: address, listener: listener.name)
+            let peer = Peer(address: address, listener: listener.name, place: place)
             ClientHandler(worker: self, peer: peer, speaksHTTP2: listener.speaksHTTP2).open(descriptor)
         }
     }

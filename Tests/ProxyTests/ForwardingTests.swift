@@ -108,4 +108,22 @@ import Testing
         #expect(metrics.flatMap(\.outcomes).map(\.value).reduce(0, +) == 1)
         await gateway.stop()
     }
+
+    @Test("An address has its places, on every loop together, and gets them back") func placesOfAnAddress() async throws
+    {
+        let gateway = try await Gateway(
+            origin: RawOrigin(), adjust: { $0.maximumConnectionsPerAddress = 3 }, workers: 2)
+        func opens() throws -> RawClient? {
+            let client = try RawClient(port: gateway.port)
+            client.send("GET /public/a HTTP/1.1\r\nHost: a\r\n\r\n")
+            return client.answer()?.status == 200 ? client : nil
+        }
+        var open = try (0..<3).map { _ in try opens() }
+        #expect(open.allSatisfy { $0 != nil })
+        for _ in 0..<4 { #expect(try opens() == nil) }
+        open.removeFirst()
+        #expect(try eventually { try opens() != nil })
+        await gateway.stop()
+    }
+
 }

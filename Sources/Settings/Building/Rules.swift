@@ -40,6 +40,7 @@ extension LimitSettings {
         rules.idleTimeout = idleTimeout.wholeNanoseconds
         rules.streamIdleTimeout = streamIdleTimeout.wholeNanoseconds
         rules.maximumConnections = maximumConnections
+        rules.maximumConnectionsPerAddress = maximumConnectionsPerAddress
         rules.maximumStreams = maximumStreams
         return rules
     }

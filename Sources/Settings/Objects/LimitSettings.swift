@@ -19,6 +19,7 @@ package struct LimitSettings: Sendable {
     /// Between two reads, in either direction, of a tunnel or an event stream.
     package var streamIdleTimeout = Duration.seconds(3_600)
     package var maximumConnections = 20_000
+    package var maximumConnectionsPerAddress = 0
     /// Of one HTTP/2 connection.
     package var maximumStreams = 100
     /// How long requests in flight may take to end after the signal to stop.
@@ -55,6 +56,10 @@ package struct LimitSettings: Sendable {
             Field(
                 "maximumConnections", \.maximumConnections, .integer(1...10_000_000),
                 "Client connections that each event loop holds; beyond it new ones are closed at once."),
+            Field(
+                "maximumConnectionsPerAddress", \.maximumConnectionsPerAddress, .integer(0...10_000_000),
+                "Connections that one client address, or one IPv6 /64, may have open on all loops together; beyond it new"
+                    + " ones are closed at once. 0 for no bound, because a whole company may share an address."),
             Field(
                 "maximumStreams", \.maximumStreams, .integer(1...10_000),
                 "Requests that a client may have under way on one HTTP/2 connection; beyond it they are refused."),

@@ -1,0 +1,73 @@
+import NIOConcurrencyHelpers
+
+/// How many connections each client address has open, over all loops of the gateway.
+///
+/// Bounded by the connections there are: an address without one is forgotten.
+package final class AddressPlaces: Sendable {
+    /// An IPv4 address, or the 64 bits of an IPv6 address that belong to one site (RFC 6177): within them a client is free
+    /// to choose.
+    fileprivate struct Site: Hashable, Sendable {
+        let high: UInt64
+        let low: UInt64
+
+        init(_ address: PeerAddress) {
+            var words: (UInt64, UInt64) = (0, 0)
+            for (index, byte) in address.bytes.enumerated() {
+                if index < 8 { words.0 = words.0 << 8 | UInt64(byte) } else { words.1 = words.1 << 8 | UInt64(byte) }
+            }
+            high = words.0
+            // IPv4 stands at the end of an IPv4-mapped address, whose first half is zero.
+            low = words.0 == 0 ? words.1 : 0
+        }
+    }
+
+    /// One connection's place.
+    package final class Place: Sendable {
+        private let places: AddressPlaces
+        private let site: Site
+        /// Nobody waits for this lock: a place is its connection's alone.
+        private let isHeld = NIOLockedValueBox(true)
+
+        fileprivate init(_ places: AddressPlaces, _ site: Site) {
+            self.places = places
+            self.site = site
+        }
+
+        deinit { release() }
+
+        /// Gives it back; a second time is no matter.
+        package func release() {
+            let wasHeld = isHeld.withLockedValue { isHeld in
+                defer { isHeld = false }
+                return isHeld
+            }
+            if wasHeld { places.leave(site) }
+        }
+    }
+
+    /// A loop takes this lock when it accepts a connection or ends one, and only where the bound is set; no request does.
+    private let counts = NIOLockedValueBox<[Site: Int]>([:])
+
+    package init() {}
+
+    /// A place for one more connection of an address; nil when it has `bound` of them.
+    package func take(for address: PeerAddress, of bound: Int) -> Place? {
+        let site = Site(address)
+        let isFree = counts.withLockedValue { counts in
+            guard counts[site, default: 0] < bound else { return false }
+            counts[site, default: 0] += 1
+            return true
+        }
+        return isFree ? Place(self, site) : nil
+    }
+
+    /// Addresses that have a connection.
+    package var count: Int { counts.withLockedValue { $0.count } }
+
+    private func leave(_ site: Site) {
+        counts.withLockedValue { counts in
+            guard let count = counts[site] else { return }
+            counts[site] = count > 1 ? count - 1 : nil
+        }
+    }
+}
