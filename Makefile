@@ -29,8 +29,10 @@ test: install ## every test
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
 	$(SWIFT) test $(TEST_FLAGS)
 
-interop: build ## curl, requests, aiohttp, httpx, websockets, wrk, h2load, nginx and HAProxy around the release binary
+interop: build ## curl, requests, aiohttp, httpx, websockets, wrk, h2load, gRPC, nginx and HAProxy around the release binary, and HTTP/2 done wrong
 	Tests/interop/interop.py
+	Tests/interop/http2.py
+	Tests/interop/calls.py
 
 bench: build ## the benchmarks, side by side with HAProxy and nginx
 	Benchmarks/run.sh

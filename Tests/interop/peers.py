@@ -17,6 +17,8 @@ import threading
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+# For a gateway whose tokens nobody uses.
+UNUSED_KEYS = {"keys": [{"kty": "oct", "kid": "unused", "alg": "HS256", "k": "A" * 43}]}
 
 
 def free_port():
@@ -209,7 +211,7 @@ def tollgate_binary():
 
 
 @contextlib.contextmanager
-def tollgate(directory, upstream, jwks):
+def tollgate(directory, upstream, jwks, protocol="http1"):
     """The gateway in front of a port: everything public but /private, which asks for a token; yields its port."""
     port, admin = free_port(), free_port()
     directory.mkdir(parents=True, exist_ok=True)
@@ -222,7 +224,7 @@ def tollgate(directory, upstream, jwks):
         "admin": {"address": f"127.0.0.1:{admin}"},
         "issuers": {"interop": issuer},
         "rateLimit": {"requestsPerMinute": 1_000_000, "burst": 1_000_000},
-        "upstreams": {"origin": {"endpoints": [f"http://127.0.0.1:{upstream}"]}},
+        "upstreams": {"origin": {"endpoints": [f"http://127.0.0.1:{upstream}"], "protocol": protocol}},
         "routes": [
             {"name": "private", "match": {"path": "/private/**"}, "upstream": "origin", "authenticate": ["jwt"]},
             {"name": "public", "match": {"path": "/**"}, "upstream": "origin", "authenticate": []},
