@@ -17,6 +17,9 @@ package struct PeerAddress: Sendable, Equatable {
         return hash.value
     }
 
+    /// What an IPv4 address begins with as IPv6 (RFC 4291 §2.5.5.2).
+    private static let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
+
     /// The unspecified address, for sockets that tell nothing.
     package static let unknown = PeerAddress(bytes: [UInt8](repeating: 0, count: 16), text: Array("unknown".utf8))
 
@@ -25,8 +28,12 @@ package struct PeerAddress: Sendable, Equatable {
         self.text = text
     }
 
-    /// An address of 4 or 16 octets; `nil` for any other number.
+    /// An address of 4 or 16 octets; `nil` for any other number. An IPv4-mapped one is the IPv4 address.
     package init?(octets: [UInt8]) {
+        if octets.count == 16, octets.starts(with: Self.mapped) {
+            self.init(octets: Array(octets[12...]))
+            return
+        }
         let family = octets.count == 4 ? AF_INET : AF_INET6
         guard octets.count == 4 || octets.count == 16 else { return nil }
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
@@ -36,7 +43,7 @@ package struct PeerAddress: Sendable, Equatable {
         }
         guard done else { return nil }
         self.init(
-            bytes: octets.count == 4 ? [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] + octets : octets,
+            bytes: octets.count == 4 ? Self.mapped + octets : octets,
             text: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) })
     }
 
@@ -51,7 +58,7 @@ package struct PeerAddress: Sendable, Equatable {
         guard literal.count <= 45, !literal.contains(0) else { return nil }
         let string = String(decoding: literal, as: UTF8.self)
         if let octets = Self.octets(of: string, family: AF_INET, count: 4) {
-            self.init(bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] + octets, text: Array(literal))
+            self.init(bytes: Self.mapped + octets, text: Array(literal))
         } else if let octets = Self.octets(of: string, family: AF_INET6, count: 16) {
             self.init(bytes: octets, text: Array(literal))
         } else {

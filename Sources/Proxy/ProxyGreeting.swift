@@ -13,6 +13,8 @@ final class ProxyGreeting: Deadlined {
     private let balancer: PeerAddress
     private var preamble: Preamble?
     private var source: ProxyHeader.Source?
+    /// Whether something was sent that is no header, or nothing in time: not a balancer that only looks whether we are there.
+    private var isBad = false
     private var completion: ((Int32, PeerAddress) -> Void)?
     private var reason = "The connection ended or took too long."
 
@@ -37,12 +39,16 @@ final class ProxyGreeting: Deadlined {
 
     private func look(_ bytes: ByteBuffer) -> Preamble.Verdict {
         switch ProxyHeader.parse(bytes) {
-        case .incomplete: return .incomplete
+        case .incomplete:
+            isBad = true
+            return .incomplete
         case .malformed(let reason):
+            isBad = true
             self.reason = reason.rawValue
             return .malformed
         case .complete(let length, let source):
             self.source = source
+            isBad = false
             return .complete(length: length)
         }
     }
@@ -52,7 +58,7 @@ final class ProxyGreeting: Deadlined {
         preamble = nil
         let completion = self.completion
         self.completion = nil
-        worker.ended(self, isGood: descriptor != nil)
+        worker.ended(self, isBad: isBad)
         guard let descriptor else {
             return worker.shared.logger.debug(
                 "A trusted peer has sent no header of the PROXY protocol.",
@@ -63,6 +69,7 @@ final class ProxyGreeting: Deadlined {
     }
 
     func deadlinePassed(now: Int64) {
+        isBad = true
         close()
     }
 

@@ -256,9 +256,9 @@ final class Worker {
         wheel.note(greeting)
     }
 
-    func ended(_ greeting: ProxyGreeting, isGood: Bool) {
+    func ended(_ greeting: ProxyGreeting, isBad: Bool) {
         greetings[ObjectIdentifier(greeting)] = nil
-        if !isGood { metrics.badProxyHeaders.add() }
+        if isBad { metrics.badProxyHeaders.add() }
     }
 
     func began(_ handshake: ClientHandshake) {

@@ -39,6 +39,25 @@ extension Conformance {
             #expect(Double(state["r"] ?? .max) <= 258 + seconds * 6 + 2)
         }
 
+        @Test("what a reload cannot change of a listener is said")
+        func fixedListener() throws {
+            let fixture = try Fixture()
+            let listener: Literal = [
+                "name": "public", "address": .string("127.0.0.1:\(fixture.gateway.port)"),
+                "proxyProtocol": ["trustedPeers": ["127.0.0.0/8"]],
+            ]
+            try fixture.gateway.rewrite(
+                Configuration.contract(fixture.origin).merging(["listeners": [listener]]))
+            fixture.gateway.signal(Self.hangup)
+            #expect(
+                eventually {
+                    fixture.gateway.standardError.split(separator: "\n").contains {
+                        $0.contains("only after a restart") && $0.contains("listeners")
+                    }
+                }, "\(fixture.gateway.standardError)")
+            #expect(try fixture.gateway.get("/public/x")?.status == 200)
+        }
+
         @Test("a request in flight outlives a reload")
         func inFlight() throws {
             let fixture = try Fixture()

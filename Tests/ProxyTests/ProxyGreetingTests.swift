@@ -22,6 +22,7 @@ import Testing
         let gateway = try await gateway()
         for (bytes, client) in [
             (Array((Self.line + Self.get).utf8), "192.0.2.7"), (Self.binary + Array(Self.get.utf8), "2001:db8::7"),
+            (Array(("PROXY TCP6 ::ffff:192.0.2.8 ::1 4711 80\r\n" + Self.get).utf8), "192.0.2.8"),
         ] {
             for pieces in [[bytes], bytes.map { [$0] }] {
                 let raw = try RawClient(port: gateway.port)
@@ -73,6 +74,12 @@ import Testing
             socket.close()
         }
         #expect(gateway.origin.requests.isEmpty)
+        // A balancer that only looks whether somebody is there has done nothing wrong.
+        try Socket.connect(port: gateway.port).close()
+        let last = try RawClient(port: gateway.port)
+        last.send(Self.line + Self.get)
+        #expect(last.answer()?.status == 200)
+        #expect(gateway.server.metrics.map(\.badProxyHeaders.value) == [5])
         await gateway.stop()
     }
 

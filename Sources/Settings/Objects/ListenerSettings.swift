@@ -17,6 +17,12 @@ package struct ListenerSettings: Sendable {
         proxyProtocol?.trustedPeers.compactMap { AddressBlock($0.description) } ?? []
     }
 
+    /// Whether a running listener is what this one says: all but its TLS, which can be changed meanwhile.
+    package func isSamePlace(as other: ListenerSettings) -> Bool {
+        name == other.name && address == other.address && http2 == other.http2
+            && proxyProtocol?.trustedPeers == other.proxyProtocol?.trustedPeers
+    }
+
     static let shape = Shape<ListenerSettings>(
         "Listener", "A place where clients connect with HTTP/1.1 or HTTP/2.", prototype: ListenerSettings(),
         [

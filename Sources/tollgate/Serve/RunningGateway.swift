@@ -178,7 +178,7 @@ final class RunningGateway: Sendable {
     /// The members that differ and cannot be changed while running.
     private static func fixed(_ old: GatewaySettings, _ new: GatewaySettings) -> [String] {
         var names: [String] = []
-        if old.listeners.map(\.address) != new.listeners.map(\.address) { names.append("listeners") }
+        if !old.listeners.elementsEqual(new.listeners, by: { $0.isSamePlace(as: $1) }) { names.append("listeners") }
         if old.admin.enabled != new.admin.enabled || old.admin.address != new.admin.address { names.append("admin") }
         if old.workers != new.workers { names.append("workers") }
         if old.rateLimit.maximumClients != new.rateLimit.maximumClients { names.append("rateLimit.maximumClients") }
