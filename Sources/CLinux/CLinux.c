@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -185,6 +187,11 @@ ssize_t tollgate_send(int descriptor, const void *first, size_t first_count, con
         while (sent < 0 && errno == EINTR);
     }
     return sent < 0 ? -errno : sent;
+}
+
+int tollgate_unacknowledged(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, SIOCOUTQ, &count) < 0 ? -errno : count;
 }
 
 void tollgate_shutdown_output(int descriptor) { shutdown(descriptor, SHUT_WR); }

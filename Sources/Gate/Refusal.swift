@@ -32,6 +32,8 @@ package enum Refusal: Sendable {
     case headTimeout
     /// The body stopped arriving.
     case bodyTimeout
+    /// The body arrived below the minimum rate for too long.
+    case bodyTooSlow
     /// The upstream gave no usable answer.
     case upstream(UpstreamFailure)
     /// The audit log cannot take the record, and the configuration says to stop admission then.
@@ -137,6 +139,10 @@ extension Refusal {
             RefusalAnswer(
                 status: 408, outcome: .malformed, reason: "body-timeout",
                 detail: "The request body stopped arriving.", mustClose: true)
+        case .bodyTooSlow:
+            RefusalAnswer(
+                status: 408, outcome: .malformed, reason: "body-too-slow",
+                detail: "The request body arrived too slowly.", mustClose: true)
         case .upstream(let failure): Self.answer(to: failure)
         case .auditUnavailable:
             RefusalAnswer(

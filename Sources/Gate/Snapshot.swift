@@ -246,6 +246,10 @@ package struct ConnectionRules: Sendable {
     package var headTimeout: Int64 = 10_000_000_000
     /// Between two reads of a body.
     package var bodyTimeout: Int64 = 30_000_000_000
+    /// Bytes a second of a body, once the time of a pause is used up; 0 for none. Framing counts.
+    package var minimumBodyRate: Int64 = 240
+    /// The same for a client that reads an answer.
+    package var minimumAnswerRate: Int64 = 240
     /// Between two requests.
     package var idleTimeout: Int64 = 75_000_000_000
     /// Between two reads, in either direction, of a tunnel or a stream of events.

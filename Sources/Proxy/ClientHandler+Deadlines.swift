@@ -39,14 +39,15 @@ extension ClientHandler {
         switch waiting {
         case .request: wait = rules.idleTimeout
         case .restOfHead: wait = rules.headTimeout
-        case .requestBody, .clientToRead, .endOfTunnel: wait = rules.bodyTimeout
-        // A client that does not read its answer is held to the time of one that does not send its body.
+        case .requestBody: wait = patienceForBody(now)
+        case .clientToRead: wait = patienceForReading(now)
+        case .endOfTunnel: wait = rules.bodyTimeout
         case .answer:
             wait =
                 isWaitingForUpstream
                 ? nil
                 : !isUpstreamReading
-                    ? rules.bodyTimeout
+                    ? patienceForReading(now)
                     : machine.hasAnswerBegun ? exchange.timeouts?.idle : exchange.timeouts?.firstByte
         case .events:
             wait = isUpstreamReading ? rules.streamIdleTimeout : rules.bodyTimeout
@@ -54,7 +55,7 @@ extension ClientHandler {
         case .tunnel:
             wait = rules.streamIdleTimeout
             expires = expiry
-        case .peerToClose: wait = stream?.isDrained ?? true ? 2_000_000_000 : rules.bodyTimeout
+        case .peerToClose: wait = stream?.isDrained ?? true ? 2_000_000_000 : patienceForReading(now)
         case .verdict, .upstream, .nothing: wait = nil
         }
         patience = wait.map { now + $0 } ?? .max
@@ -84,19 +85,33 @@ extension ClientHandler {
             return settle(time.monotonic)
         }
         switch machine.waiting {
-        case .request, .peerToClose:
+        case .request:
             close()
+        case .peerToClose:
+            guard stream?.isDrained == false, patienceForReading(now) > 0 else { return close() }
         case .clientToRead:
-            abort(.clientGone, reason: "timeout", time)
+            guard patienceForReading(now) <= 0 else { break }
+            abort(.clientGone, reason: pace.isSlow ? "answer-too-slow" : "timeout", time)
         case .restOfHead:
             refuse(Refused(.headTimeout), time)
         case .requestBody where !machine.isExchanging:
             // The body of a request that was refused: its record is written.
-            close()
+            guard patienceForBody(now) > 0 else { return close() }
         case .requestBody:
             guard !isWaitingForUpstream else { break }
-            let isUpstreamSlow = !(upstream?.isWritable ?? true)
-            timeOut(isUpstreamSlow ? .upstream(.responseTimeout) : .bodyTimeout, time)
+            guard upstream?.isWritable ?? true else {
+                timeOut(.upstream(.responseTimeout), time)
+                break
+            }
+            guard patienceForBody(now) <= 0 else { break }
+            guard !machine.hasAnswerBegun else {
+                abort(.clientGone, reason: pace.isSlow ? "body-too-slow" : "body-timeout", time)
+                break
+            }
+            refuse(Refused(pace.isSlow ? .bodyTooSlow : .bodyTimeout, limit: exchange.limit), time)
+        case .answer where !isUpstreamReading && machine.hasAnswerBegun:
+            guard patienceForReading(now) <= 0 else { break }
+            abort(.clientGone, reason: pace.isSlow ? "answer-too-slow" : "timeout", time)
         case .answer:
             timeOut(.upstream(.responseTimeout), time)
         case .tunnel, .events:

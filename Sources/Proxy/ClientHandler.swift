@@ -38,6 +38,8 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
     var patience = Int64.max
     var deadline = Int64.max
     var wheelTick = Int64.max
+    /// Whether a client that is waited for keeps up.
+    var pace = ClientPace()
 
     /// A connection of its own. `speaksHTTP2`: whether it may turn out to begin with the preface of HTTP/2.
     init(worker: Worker, peer: Peer, speaksHTTP2: Bool = false) {
@@ -122,7 +124,10 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         let now = worker.now()
         setUpstreamReading(stream.isWritable)
         machine.isHeldBack = !stream.isWritable
-        if stream.isWritable { perform(.advance, now) }
+        if stream.isWritable {
+            pace.pause(now: now.monotonic)
+            perform(.advance, now)
+        }
         settle(now.monotonic)
     }
 

@@ -59,7 +59,11 @@ extension ExchangeMachine {
 
     mutating func discard() -> ClientAction {
         discarding.clear()
-        switch requestBody.relay(&inbound, into: &discarding) {
+        let before = inbound.readableBytes
+        let progress = requestBody.relay(&inbound, into: &discarding)
+        // Nobody records them, but the client's pace is measured by them.
+        bytesIn += before - inbound.readableBytes
+        switch progress {
         case .more:
             guard hasInputEnded else { return .wait }
             parser.reset()

@@ -156,6 +156,8 @@ final class HTTP2Stream: ByteStream {
 
     var isDrained: Bool { content.readableBytes == 0 }
 
+    var untakenBytes: Int { content.readableBytes }
+
     func setReading(_ reads: Bool) {
         guard reads != isReading else { return }
         isReading = reads

@@ -12,7 +12,8 @@ extension Refusal {
             case .refused, .connectTimeout, .handshakeFailed, .noHealthyEndpoint, .overloaded: .unknown
             }
         case .malformed, .malformedBody, .path, .misdirected, .unrouted, .methodNotAllowed, .unauthenticated, .guessing,
-            .solutionRequired, .limited, .forbidden, .headTimeout, .bodyTimeout, .auditUnavailable, .overloaded:
+            .solutionRequired, .limited, .forbidden, .headTimeout, .bodyTimeout, .bodyTooSlow, .auditUnavailable,
+            .overloaded:
             .unknown
         }
     }

@@ -169,6 +169,8 @@ package final class TLSStream: ByteStream, StreamHandler {
 
     package var isDrained: Bool { lower?.isDrained ?? true }
 
+    package var untakenBytes: Int { lower?.untakenBytes ?? 0 }
+
     package func setReading(_ reads: Bool) {
         guard reads != isReading else { return }
         isReading = reads

@@ -1,4 +1,5 @@
 import Foundation
+import StrictJSON
 import TestKit
 import Testing
 
@@ -43,6 +44,74 @@ extension Conformance {
             client.send("POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello")
             #expect([0, 408].contains(ending(of: client)))
             #expect(fixture.origin.takeRequests().allSatisfy { $0.ending != .complete })
+        }
+
+        @Test("a body that drips in below the minimum rate: 408, and the record says why")
+        func slowBody() throws {
+            let client = try fixture.gateway.connect()
+            client.send("POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhello")
+            var answer: Message?
+            for _ in 0..<800 where answer == nil {
+                client.send("x")
+                answer = client.answer(within: .milliseconds(20))
+            }
+            let problem = try Problem(answer, status: 408)
+            #expect(try reason(of: problem.decision, fixture) == "body-too-slow")
+            #expect(client.peerCloses())
+            #expect(fixture.origin.takeRequests().allSatisfy { $0.ending != .complete })
+        }
+
+        @Test("the body of a refused request that drips in is not swallowed for ever")
+        func slowRefusedBody() throws {
+            let client = try fixture.gateway.connect()
+            client.send("POST /%zz HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n")
+            _ = try Problem(client.answer(), status: 400)
+            let isCut = Latch()
+            let sender = client.sender
+            Thread.detachNewThread {
+                while sender([65]) { Thread.sleep(forTimeInterval: 0.05) }
+                isCut.open()
+            }
+            #expect(eventually { isCut.isOpen })
+        }
+
+        @Test("a client that reads its answer below the minimum rate is cut off, and the record says why")
+        func slowReader() throws {
+            let fixture = try Fixture { origin in
+                Configuration.oracle(origin).merging([
+                    "limits": ["bodyTimeout": "1s", "minimumAnswerRate": "1MiB"]
+                ])
+            }
+            fixture.origin.play { _ in
+                let piece = [UInt8](repeating: 65, count: 1 << 20)
+                return .beforeBody([
+                    .text("HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n"),
+                    .sendMany(piece, times: 1024),
+                ])
+            }
+            let client = try fixture.gateway.connect(receiveBuffer: 8192)
+            client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+            let head = try #require(client.head())
+            // Some 400 KB a second, however fast the machine is; and it never pauses for long.
+            let one = client.rest.count + 1
+            for _ in 0..<1000 where client.countBody(length: one, of: 65, within: .seconds(20)).count >= one {
+                Thread.sleep(forTimeInterval: 0.02)
+            }
+            #expect(client.peerCloses())
+            let decision = try #require(head.value("x-request-id"))
+            #expect(try reason(of: decision, fixture) == "answer-too-slow")
+        }
+
+        /// What the audit record of a decision gives as the reason.
+        private func reason(of decision: String, _ fixture: Fixture) throws -> String? {
+            var reason: String?
+            _ = try eventually {
+                reason = try fixture.gateway.auditLines.lazy
+                    .map { try JSON.parse($0, limits: .configuration) }
+                    .first { $0.member("decision")?.string == decision }?.member("reason")?.string
+                return reason != nil
+            }
+            return reason
         }
 
         @Test("an idle connection is ended in order")

@@ -24,7 +24,7 @@ import Wire
             (.unauthenticated(.keysUnavailable(issuer: "i")), 503, .unauthenticated),
             (.guessing(verdict), 429, .limited), (.limited(verdict), 429, .limited),
             (.solutionRequired, 403, .forbidden), (.forbidden, 403, .forbidden),
-            (.headTimeout, 408, .malformed), (.bodyTimeout, 408, .malformed),
+            (.headTimeout, 408, .malformed), (.bodyTimeout, 408, .malformed), (.bodyTooSlow, 408, .malformed),
             (.upstream(.refused), 502, .upstreamError), (.upstream(.closedEarly), 502, .upstreamError),
             (.upstream(.malformedAnswer("x")), 502, .upstreamError),
             (.upstream(.responseTimeout), 504, .upstreamError), (.upstream(.connectTimeout), 504, .upstreamError),
@@ -64,7 +64,8 @@ import Wire
     @Test func everyTextCanStandUnescapedInAProblemDocument() {
         var refusals: [Refusal] = [
             .unrouted, .methodNotAllowed(allow: []), .guessing(verdict), .limited(verdict), .solutionRequired,
-            .forbidden, .headTimeout, .bodyTimeout, .auditUnavailable, .overloaded, .unauthenticated(.missing),
+            .forbidden, .headTimeout, .bodyTimeout, .bodyTooSlow, .auditUnavailable, .overloaded,
+            .unauthenticated(.missing),
             .unauthenticated(.contradictory), .unauthenticated(.keysUnavailable(issuer: "i")),
             .unauthenticated(.overloaded),
         ]

@@ -51,6 +51,21 @@ struct StreamWriteTests {
         }
     }
 
+    @Test("bytes that the peer has not taken count, whether they wait here or with the kernel")
+    func untakenBytes() async throws {
+        try await withReactor { reactor in
+            let connection = try await Connection(reactor, receiveBuffer: 8192)
+            let untaken = await connection.act(reactor) { stream in
+                stream.write(ByteBuffer(bytes: pattern(100_000)), nil)
+                return stream.untakenBytes
+            }
+            #expect(try (50_000...100_000).contains(#require(untaken)))
+            await connection.act(reactor) { $0.finishOutput() }
+            #expect(connection.readToEnd() == pattern(100_000))
+            #expect(await connection.act(reactor) { $0.untakenBytes } ?? 0 <= 1)
+        }
+    }
+
     @Test("what was sent is not kept while the peer lags behind")
     func sentBytesAreLetGo() async {
         // In a process of its own, whose memory is nobody else's.

@@ -49,7 +49,8 @@ import Wire
             {"rateLimit": {"requestsPerMinute": 60, "per": "solution", "legacyHeaders": true, "name": "gold"},
              "failedAuthentication": {"requestsPerMinute": 30, "burst": 5},
              "solutions": {"s": {"rateLimit": {"requestsPerMinute": 120, "burst": 7}}, "t": {}},
-             "limits": {"headerTimeout": "1s", "bodyTimeout": "2s", "idleTimeout": "3s", "maximumConnections": 9,
+             "limits": {"headerTimeout": "1s", "bodyTimeout": "2s", "minimumBodyRate": "1KiB",
+                        "minimumAnswerRate": "0B", "idleTimeout": "3s", "maximumConnections": 9,
                         "maximumHeadBytes": 2048, "maximumTargetBytes": 1000, "maximumFields": 11,
                         "maximumFieldBytes": 900, "maximumBodyBytes": "1KiB"},
              "forwarding": {"trustedProxies": ["10.0.0.0/8", "::1"], "setForwarded": false},
@@ -66,6 +67,8 @@ import Wire
         #expect(snapshot.limits.sendsLegacyFields)
         #expect(snapshot.connection.headTimeout == 1_000_000_000)
         #expect(snapshot.connection.bodyTimeout == 2_000_000_000)
+        #expect(snapshot.connection.minimumBodyRate == 1024)
+        #expect(snapshot.connection.minimumAnswerRate == 0)
         #expect(snapshot.connection.idleTimeout == 3_000_000_000)
         #expect(snapshot.connection.maximumConnections == 9)
         #expect(

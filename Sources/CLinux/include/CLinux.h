@@ -55,6 +55,8 @@ ssize_t tollgate_peek(int descriptor, void *bytes, size_t count);
 // One or two runs of bytes in one system call; never raises SIGPIPE.
 ssize_t tollgate_send(int descriptor, const void *_Nullable first, size_t first_count, const void *_Nullable second,
                       size_t second_count);
+// Bytes written that the peer's kernel has not acknowledged.
+int tollgate_unacknowledged(int descriptor);
 void tollgate_shutdown_output(int descriptor);
 // The next close sends a reset.
 void tollgate_reset_on_close(int descriptor);

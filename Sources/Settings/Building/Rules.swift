@@ -37,6 +37,8 @@ extension LimitSettings {
             maximumFieldBytes: maximumFieldBytes)
         rules.headTimeout = headerTimeout.wholeNanoseconds
         rules.bodyTimeout = bodyTimeout.wholeNanoseconds
+        rules.minimumBodyRate = Int64(minimumBodyRate)
+        rules.minimumAnswerRate = Int64(minimumAnswerRate)
         rules.idleTimeout = idleTimeout.wholeNanoseconds
         rules.streamIdleTimeout = streamIdleTimeout.wholeNanoseconds
         rules.maximumConnections = maximumConnections

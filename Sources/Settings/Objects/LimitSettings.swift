@@ -14,6 +14,9 @@ package struct LimitSettings: Sendable {
     package var headerTimeout = Duration.seconds(10)
     /// Between two reads of a body.
     package var bodyTimeout = Duration.seconds(30)
+    /// Bytes a second; 0 for none.
+    package var minimumBodyRate = 240
+    package var minimumAnswerRate = 240
     /// Between two requests of a connection.
     package var idleTimeout = Duration.seconds(75)
     /// Between two reads, in either direction, of a tunnel or an event stream.
@@ -46,7 +49,16 @@ package struct LimitSettings: Sendable {
                 "How long a request head may take from its first byte to its last; then 408."),
             Field(
                 "bodyTimeout", \.bodyTimeout, .duration(.milliseconds(100)...(.seconds(3_600))),
-                "How long a request body may pause; then 408."),
+                "How long a request body, or a client that reads its answer, may pause; then 408 or a reset."),
+            Field(
+                "minimumBodyRate", \.minimumBodyRate, .size(0...(1 << 20)),
+                "Bytes a second that a request body has to bring. A client below it uses bodyTimeout up, the sooner"
+                    + " the slower it is; then 408, or a reset if the answer has begun. Time in which the upstream does not take the body"
+                    + " does not count, nor do tunnels, event streams and gRPC. 0B for no minimum."),
+            Field(
+                "minimumAnswerRate", \.minimumAnswerRate, .size(0...(1 << 20)),
+                "The same for a client that reads an answer: below it the connection is reset. Only time in which an answer"
+                    + " waits for the client counts. 0B for no minimum."),
             Field(
                 "idleTimeout", \.idleTimeout, .duration(.milliseconds(100)...(.seconds(86_400))),
                 "How long a connection may wait for its next request."),
