@@ -39,6 +39,9 @@ extension HTTP2ConnectionMachine {
             return takeFollowing()
         }
         budget.earn(content.readableBytes / 1024)
+        // A connection to a server belongs to many clients: one that does not take its answer holds back its own stream, and
+        // with it at most the stream's window, but not the others (§5.2.2, §10.5).
+        if role == .client { consumeOnConnection(content.readableBytes) }
         return .data(stream: stream, content)
     }
 
@@ -210,7 +213,7 @@ extension HTTP2ConnectionMachine {
     /// The owner has taken so many bytes of a stream's content: the peer may send as many more. It is told in portions, so
     /// that not every DATA frame is answered.
     package mutating func consume(_ count: Int, of stream: UInt32) {
-        consumeOnConnection(count)
+        if role == .server { consumeOnConnection(count) }
         consumeOnStream(stream, count)
     }
 

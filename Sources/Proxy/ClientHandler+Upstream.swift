@@ -101,7 +101,7 @@ extension ClientHandler {
             return .unknown
         }
         if out.readableBytes > 0 { out.clear() }
-        let action = machine.upstreamEnded(inOrder: inOrder, into: &out)
+        let action = machine.upstreamEnded(inOrder: inOrder, mayResend: !connection.isRequestSeen, into: &out)
         let outcome: RequestOutcome =
             switch action {
             case .wait, .send, .openTunnel, .finishClient, .breakTunnel: .unknown

@@ -40,13 +40,15 @@ extension ExchangeMachine {
     }
 
     /// The upstream connection ended. What that makes whole is appended to `out`.
-    mutating func upstreamEnded(inOrder: Bool = true, into out: inout ByteBuffer) -> AnswerAction {
+    mutating func upstreamEnded(
+        inOrder: Bool = true, mayResend: Bool = true, into out: inout ByteBuffer
+    ) -> AnswerAction {
         if phase == .tunnel { return upstreamLeftTunnel() }
         guard phase == .forwarding else { return .wait }
         switch answerPhase {
         case .head:
             guard answer.readableBytes == 0, interims == 0 else { return .refuse(.upstream(.truncatedAnswer)) }
-            return mayRetry ? .retry : .refuse(.upstream(.closedEarly))
+            return mayResend && mayRetry ? .retry : .refuse(.upstream(mayResend ? .closedEarly : .truncatedAnswer))
         case .body:
             // Only a body that lasts until the close is whole now (RFC 9112 §6.3 rule 8); a reset is no such close (§8).
             guard inOrder, case .end = answerBody.finishAtEOF(into: &out) else { return .abort }

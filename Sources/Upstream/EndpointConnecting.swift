@@ -142,8 +142,14 @@ final class EndpointConnecting {
                     return serveJoining(endpoint, outcome, timeout: timeout)
                 }
                 session.establish(deadline: deadline) { [self] failure in
-                    if failure == nil { sessions[endpoint].append(session) }
-                    serveJoining(endpoint, failure.map { .failure($0) } ?? outcome, timeout: timeout)
+                    if let failure { return serveJoining(endpoint, .failure(failure), timeout: timeout) }
+                    guard session.takesRequests else {
+                        // Another connection would be told the same (RFC 9113 §6.5.2): that is for the pool to try later.
+                        session.retire()
+                        return serveJoining(endpoint, .failure(.refused), timeout: timeout)
+                    }
+                    sessions[endpoint].append(session)
+                    serveJoining(endpoint, outcome, timeout: timeout)
                 }
             })
     }

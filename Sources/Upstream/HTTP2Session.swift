@@ -12,11 +12,19 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
     private static let maximumOutput = 262_144
     private static let turn = 16384
 
+    /// A head that is too large ends the connection, and with it others' requests: the bound is far above that of whoever
+    /// reads the answer, who refuses this one alone.
+    private static let limits: HTTP2Limits = {
+        var limits = HTTP2Limits()
+        (limits.maximumHeaderListSize, limits.maximumFields) = (1 << 20, 10_000)
+        return limits
+    }()
+
     /// The address it leads to, as text.
     let host: String
     private let isSecure: Bool
     let reactor: Reactor
-    private var machine = HTTP2ConnectionMachine(role: .client, limits: HTTP2Limits())
+    private var machine = HTTP2ConnectionMachine(role: .client, limits: HTTP2Session.limits)
     private var transport: (any ByteStream)?
     /// Those with a request under way, by its stream, and all of them, at rest or not.
     private var streams = StreamTable<HTTP2UpstreamStream>()
@@ -76,11 +84,14 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
         if unusedSince <= time { end() }
     }
 
+    /// Whether the server takes requests at all; one that takes none now may do so later.
+    var takesRequests: Bool { machine.capacity > 0 }
+
     /// Whether one more may share it.
     var hasRoom: Bool { transport != nil && !isRetired && members.count < machine.capacity }
 
     /// A place for requests, one after another.
-    func makeStream(for handler: any StreamHandler) -> HTTP2UpstreamStream {
+    func makeStream(for handler: UpstreamConnection) -> HTTP2UpstreamStream {
         let stream = HTTP2UpstreamStream(self, handler)
         members[ObjectIdentifier(stream)] = stream
         unusedSince = .max
@@ -115,8 +126,8 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
             stream.deliver(bytes)
         case .end(let id, let trailers):
             streams[id]?.deliverEnd(trailers)
-        case .reset(let id, _):
-            streams[id]?.fail()
+        case .reset(let id, let code):
+            streams[id]?.fail(isUnprocessed: code == .refusedStream)
         case .windowOpened(let id):
             if id != 0, let stream = streams[id] { enqueue(stream) }
         case .goAway(let last, _):
@@ -125,7 +136,7 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
             streams.forEach { id, stream in
                 if id > last { refused.append(stream) }
             }
-            for stream in refused { stream.fail() }
+            for stream in refused { stream.fail(isUnprocessed: true) }
         case .failed:
             end()
         }
@@ -139,7 +150,7 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
         transport = nil
         isRetired = true
         finishOpening(.handshakeFailed("the server does not speak HTTP/2"))
-        for stream in Array(members.values) { stream.fail() }
+        for stream in Array(members.values) { stream.fail(isUnprocessed: true) }
         (queue, unopened) = ([], [])
     }
 
@@ -205,7 +216,7 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
         guard !isRetired else { return }
         isRetired = true
         finishOpening(.refused)
-        for stream in Array(members.values) where stream.isAtRest { stream.fail() }
+        for stream in Array(members.values) where stream.isAtRest { stream.fail(isUnprocessed: true) }
         noteRound()
     }
 

@@ -24,7 +24,7 @@ final class HTTP2UpstreamStream: ByteStream {
     }
 
     private var session: HTTP2Session?
-    private var handler: (any StreamHandler)?
+    private var handler: UpstreamConnection?
     /// The stream that is served; 0 at rest.
     private(set) var id: UInt32 = 0
     private var began: Int64 = 0
@@ -54,7 +54,7 @@ final class HTTP2UpstreamStream: ByteStream {
     private static let limits = HeadLimits(
         maximumHeadBytes: 4 << 20, maximumTargetBytes: 1 << 20, maximumFields: 10000, maximumFieldBytes: 1 << 20)
 
-    init(_ session: HTTP2Session, _ handler: any StreamHandler) {
+    init(_ session: HTTP2Session, _ handler: UpstreamConnection) {
         self.session = session
         self.handler = handler
     }
@@ -257,9 +257,11 @@ final class HTTP2UpstreamStream: ByteStream {
     }
 
     /// The stream is gone: the server has reset it, or the connection has ended. What has come of the answer still goes to
-    /// the handler: it may be all of it.
-    func fail() {
+    /// the handler: it may be all of it. `isUnprocessed`: whether a request without an answer may be sent again as on a
+    /// connection that closed; a server that reset it alone has seen it (RFC 9113 §8.7).
+    func fail(isUnprocessed: Bool) {
         guard let session else { return }
+        if !isUnprocessed { handler?.isRequestSeen = true }
         session.forget(id, resets: false, began: began)
         id = 0
         if held.readableBytes > 0 || heldEnd != nil {

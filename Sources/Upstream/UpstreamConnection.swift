@@ -42,6 +42,9 @@ package final class UpstreamConnection: TransportOwner {
     /// Whether it has carried no request before the present one.
     package private(set) var isFirstUse = true
 
+    /// Whether it ended in a way that shows that the server has taken the request up.
+    package internal(set) var isRequestSeen = false
+
     // Strong, because a weak reference costs an atomic side table on every read. The cycles end with the request
     // (`consumer`) and with the stream (`pool`, `stream`).
     private var pool: Pool?

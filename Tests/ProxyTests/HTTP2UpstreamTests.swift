@@ -260,6 +260,80 @@ import Upstream
         await gateway.stop()
     }
 
+    @Test("A server that takes no requests now is asked a few times, and no connection to it stays") func closedShop()
+        async throws
+    {
+        var limits = HTTP2Limits()
+        limits.maximumConcurrentStreams = 0
+        let origin = try HTTP2Origin(limits: limits, script: Self.ok)
+        let gateway = try await gateway(origin)
+        let client = try RawClient(port: gateway.port)
+        client.send("GET /public/a HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect([502, 503, 504].contains(client.answer()?.status))
+        #expect((1...30).contains(origin.connections), "\(origin.connections)")
+        #expect(eventually { origin.openConnections == 0 })
+        await gateway.stop()
+    }
+
+    @Test("Answers that nobody reads hold back no other client's") func stalledReaders() async throws {
+        let origin = try HTTP2Origin { request in
+            request.path == "/public/big"
+                ? [.head("HTTP/1.1 200 OK\r\n\r\n"), .content([UInt8](repeating: 7, count: 1 << 20), ends: true)]
+                : Self.ok(request)
+        }
+        let gateway = try await gateway(origin)
+        var limits = HTTP2Limits()
+        limits.streamWindow = 0
+        let stalled = try HTTP2Client(port: gateway.port, limits: limits)
+        let streams = (0..<8).map { _ in stalled.request("GET", "/public/big") }
+        for stream in streams {
+            let stream = try #require(stream)
+            #expect(stalled.wait { stalled.soFar(stream).status == 200 })
+        }
+        let other = try RawClient(port: gateway.port)
+        for _ in 0..<3 {
+            other.send("GET /public/a HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(other.answer()?.status == 200)
+        }
+        #expect(origin.connections == 1)
+        await gateway.stop()
+    }
+
+    @Test("A head that is too large is refused, and the connection serves on") func largeHead() async throws {
+        let fields = (0..<20).map { "set-cookie: \($0)=\(String(repeating: "c", count: 3000))\r\n" }.joined()
+        let origin = try HTTP2Origin { request in
+            request.path == "/public/big" ? [.head("HTTP/1.1 200 OK\r\n\(fields)\r\n", ends: true)] : Self.ok(request)
+        }
+        let gateway = try await gateway(origin)
+        let client = try RawClient(port: gateway.port)
+        for (path, status) in [("a", 200), ("big", 502), ("a", 200)] {
+            client.send("GET /public/\(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(client.answer()?.status == status)
+        }
+        #expect(origin.connections == 1)
+        await gateway.stop()
+    }
+
+    @Test("A request whose stream was reset is sent again only if the server refused it unseen") func resending()
+        async throws
+    {
+        let origin = try HTTP2Origin { request in
+            switch request.path {
+            case "/public/cancel": [.reset(.cancel)]
+            case "/public/refused": [.reset(.refusedStream)]
+            case _: Self.ok(request)
+            }
+        }
+        let gateway = try await gateway(origin)
+        let client = try RawClient(port: gateway.port)
+        for (path, times) in [("cancel", 1), ("refused", 3)] {
+            client.send("DELETE /public/\(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(client.answer()?.status == 502)
+            #expect(origin.requests.count { $0.path == "/public/\(path)" } == times)
+        }
+        await gateway.stop()
+    }
+
     @Test("A server that speaks HTTP/1.1 is a bad gateway") func otherProtocol() async throws {
         let origin = try RawOrigin()
         let gateway = try await Gateway(origin: origin, settings: { $0.speaksHTTP2 = true })

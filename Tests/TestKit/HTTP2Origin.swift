@@ -153,7 +153,7 @@ package final class HTTP2Origin: Sendable {
             switch step {
             case .head(let text, let ends):
                 let bytes = ByteBuffer(string: text)
-                var parser = ResponseParser()
+                var parser = ResponseParser(limits: HeadLimits(maximumHeadBytes: 1 << 20, maximumFieldBytes: 1 << 20))
                 guard parser.parse(bytes, isAnswerToHEAD: true) == .complete else { return false }
                 machine.send(parser.head, of: bytes, on: stream, endsStream: ends)
             case .content(let bytes, let ends):
