@@ -99,10 +99,7 @@ final class HTTP2Stream: ByteStream {
         owed += bytes.readableBytes
         if isChunked {
             framed.clear()
-            framed.writeHexadecimal(Int64(bytes.readableBytes))
-            framed.writeStaticString("\r\n")
-            framed.writeBytes(bytes.readableBytesSpan)
-            framed.writeStaticString("\r\n")
+            framed.writeChunk(bytes)
             handler?.received(framed)
         } else {
             handler?.received(bytes)
@@ -114,9 +111,7 @@ final class HTTP2Stream: ByteStream {
     private func passEnd(_ trailers: ByteBuffer) {
         guard isChunked else { return }
         framed.clear()
-        framed.writeStaticString("0\r\n")
-        framed.writeBytes(trailers.readableBytesSpan)
-        framed.writeStaticString("\r\n")
+        framed.writeLastChunk(trailers: trailers)
         handler?.received(framed)
     }
 

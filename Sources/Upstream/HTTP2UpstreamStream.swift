@@ -194,10 +194,7 @@ final class HTTP2UpstreamStream: ByteStream {
         var bytes = bytes
         if isChunked, bytes.readableBytes > 0 {
             framed.clear()
-            framed.writeHexadecimal(Int64(bytes.readableBytes))
-            framed.writeStaticString("\r\n")
-            framed.writeBytes(bytes.readableBytesSpan)
-            framed.writeStaticString("\r\n")
+            framed.writeChunk(bytes)
             bytes = framed
         }
         guard isReading, held.readableBytes == 0 else {
@@ -228,9 +225,7 @@ final class HTTP2UpstreamStream: ByteStream {
         if request == .whole, content.readableBytes == 0 { rest(resets: false) }
         guard isChunked else { return }
         framed.clear()
-        framed.writeStaticString("0\r\n")
-        framed.writeBytes(trailers.readableBytesSpan)
-        framed.writeStaticString("\r\n")
+        framed.writeLastChunk(trailers: trailers)
         handler?.received(framed)
     }
 
