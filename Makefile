@@ -11,7 +11,7 @@ RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=
 TEST_FLAGS ?= --explicit-target-dependency-import-check error
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run test interop bench soak lint format reference tsan clean
+.PHONY: help install build run test fuzz interop bench soak lint format reference tsan clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -28,6 +28,16 @@ run: build ## a demo upstream and the gateway with ./gateway.json, and requests 
 test: install ## every test
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
 	$(SWIFT) test $(TEST_FLAGS)
+
+# Optimised; what would trap in production traps here.
+FUZZ_FLAGS ?= -c release
+SECONDS ?= 60
+SEED ?= 1
+fuzz: export TOLLGATE_FUZZ = 1
+fuzz: install ## inputs of all parsers, changed at random: SECONDS=3600 SEED=7, or one round again with TARGET=… ROUND=…
+	$(SWIFT) build $(FUZZ_FLAGS) --product tollgate-fuzz
+	@$$($(SWIFT) build $(FUZZ_FLAGS) --show-bin-path)/tollgate-fuzz $(SECONDS) $(SEED) $(TARGET) $(ROUND) || \
+	    { echo "the last round: $$(cat .build/fuzz-round)"; exit 1; }
 
 interop: build ## curl, requests, aiohttp, httpx, websockets, wrk, h2load, gRPC, nginx and HAProxy around the release binary, and HTTP/2 done wrong
 	Tests/interop/interop.py

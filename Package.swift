@@ -97,6 +97,15 @@ let package = Package(
             dependencies: [locks, nio, crypto, cryptoExtras, "HTTP2", "StrictJSON", "TLS", "Wire"],
             path: "Tests/TestKit",
             swiftSettings: house),
+        .target(
+            name: "Fuzzing",
+            dependencies: [
+                "Authentication", "Gate", "HTTP2", "Identity", "Policy", "Routing", "Settings", "StrictJSON", "TestKit",
+                "Wire", nio, crypto,
+            ],
+            path: "Tests/Fuzzing",
+            swiftSettings: house),
+        tests("FuzzTests", ["Fuzzing"]),
         tests("StrictJSONTests", ["StrictJSON"]),
         tests("TLSTests", ["TLS", "TestKit", nio]),
         tests("WireTests", ["Wire", "TestKit", "StrictJSON", nio]),
@@ -136,6 +145,13 @@ let package = Package(
         tests("ConformanceTests", ["TestKit", "StrictJSON", "TLS", locks, nio, nioPosix, crypto]),
     ]
 )
+
+// `make fuzz` sets it: the runner for more rounds than the tests have.
+if Context.environment["TOLLGATE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "tollgate-fuzz", dependencies: ["Fuzzing"], path: "Tests/Fuzz", swiftSettings: house))
+}
 
 // `TOLLGATE_MICRO=1 swift build …` adds the micro-benchmarks and a bare relay to compare with. They measure the rooms,
 // whose API is `package`, so that they must belong to this package; a plain build or test does not compile them.
