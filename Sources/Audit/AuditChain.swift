@@ -54,18 +54,21 @@ package struct AuditChain: Sendable, Equatable {
     /// Linear in the length of the line.
     package mutating func seal(_ line: Span<UInt8>, into output: inout [UInt8]) {
         sequence &+= 1
-        var end = SealText()
-        end.append(SealedLine.sequenceMark)
-        end.append(decimal: sequence)
-        step(line, end.storage.span.extracting(first: end.count))
-        end.append(SealedLine.chainMark)
-        end.append(hash)
-        end.append(SealedLine.end)
-        end.append(UInt8(ascii: "\n"))
-        // Unsafe: the buffers are copied inside the closures.
-        unsafe line.withUnsafeBufferPointer { unsafe output.append(contentsOf: $0) }
-        unsafe end.storage.span.extracting(first: end.count).withUnsafeBufferPointer {
-            unsafe output.append(contentsOf: $0)
+        output.append(addingCapacity: line.count + AuditChain.maximumSealBytes) { output in
+            // Unsafe: the text is written into the room that was asked for, of which as much is given away as it filled;
+            // what is hashed lies in front of it and stays while the next members are appended.
+            unsafe output.withUnsafeMutableBufferPointer { room, filled in
+                var text = unsafe AuditLine(room.extracting(filled...))
+                text.append(escaped: line)
+                text.append(",\"seq\":")
+                text.appendDecimal(sequence)
+                unsafe step(
+                    UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[filled..<filled + text.count]))
+                text.append(",\"chain\":\"")
+                text.append(escaped: hash)
+                text.append("\"}\n")
+                filled += text.count
+            }
         }
     }
 
@@ -73,54 +76,29 @@ package struct AuditChain: Sendable, Equatable {
     static func hash(previous: [UInt8], body: Span<UInt8>) -> [UInt8] {
         var chain = AuditChain()
         chain.hash = previous
-        chain.step(body, Span())
+        // Unsafe: the buffer is read inside the closure only.
+        unsafe body.bytes.withUnsafeBytes { unsafe chain.step($0) }
         return chain.hash
     }
 
-    /// Replaces the previous hash by the one of `line` and `end` after it, in the same storage.
-    private mutating func step(_ line: Span<UInt8>, _ end: Span<UInt8>) {
+    /// Replaces the previous hash by the one of `body`, in the same storage.
+    ///
+    /// Unsafe: `body` is read during the call.
+    @unsafe
+    private mutating func step(_ body: UnsafeRawBufferPointer) {
         var hasher = SHA256()
-        // Unsafe: the buffers are read inside the closures only.
+        // Unsafe: the buffer is read inside the closure only.
         unsafe hash.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
-        unsafe line.bytes.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
-        unsafe end.bytes.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
-        // Written over, digit by digit: the array has the width of a hash from the beginning.
+        unsafe hasher.update(bufferPointer: body)
+        // Written over, four bytes of the digest at a time: the array has the width of a hash from the beginning.
+        // Unsafe: both loads and stores are checked against what they lie in.
         unsafe hasher.finalize().withUnsafeBytes { digest in
-            var digits = hash.mutableSpan
-            var place = 0
-            for index in digest.indices where place + 1 < digits.count {
-                let byte = unsafe digest[index]
-                digits[place] = hexadecimalDigit(byte >> 4)
-                digits[place + 1] = hexadecimalDigit(byte)
-                place += 2
+            unsafe hash.withUnsafeMutableBytes { digits in
+                for offset in stride(from: 0, to: min(digest.count, digits.count / 2) - 3, by: 4) {
+                    let word = unsafe UInt32(bigEndian: digest.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+                    unsafe digits.storeBytes(of: hexadecimalDigits(word), toByteOffset: 2 * offset, as: UInt64.self)
+                }
             }
-        }
-    }
-}
-
-/// What `AuditChain.seal` adds to a line, put together where nothing is allocated.
-private struct SealText: ~Copyable {
-    private(set) var storage = InlineArray<128, UInt8>(repeating: 0)
-    /// Bytes of `storage` that were appended.
-    private(set) var count = 0
-
-    mutating func append(_ byte: UInt8) {
-        // `AuditChain.maximumSealBytes` is less than there is room for.
-        guard count < storage.count else { return }
-        storage[count] = byte
-        count += 1
-    }
-
-    mutating func append(_ text: [UInt8]) {
-        for byte in text { append(byte) }
-    }
-
-    mutating func append(decimal number: UInt64) {
-        var divisor: UInt64 = 1
-        while number / divisor >= 10 { divisor *= 10 }
-        while divisor > 0 {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
-            divisor /= 10
         }
     }
 }

@@ -7,7 +7,8 @@ struct AuditLine: ~Copyable {
     // Unsafe because the memory belongs to the ring or to an array: valid while the closure or append that made this
     // cursor runs, which is why the type is not copyable and never stored.
     private let base: UnsafeMutablePointer<UInt8>
-    private let capacity: Int
+    /// Bytes of the memory; once something did not fit, those that were written, so that nothing more is.
+    private var capacity: Int
     private(set) var count = 0
     private(set) var isOverflowed = false
 
@@ -24,10 +25,7 @@ struct AuditLine: ~Copyable {
     /// One byte as it is.
     @inline(__always)
     mutating func append(_ byte: UInt8) {
-        guard count < capacity, !isOverflowed else {
-            isOverflowed = true
-            return
-        }
+        guard count < capacity else { return overflow() }
         // Unsafe: count < capacity was just checked.
         unsafe base[count] = byte
         count += 1
@@ -73,13 +71,16 @@ struct AuditLine: ~Copyable {
 
     @inline(__always)
     private mutating func copy(_ source: UnsafePointer<UInt8>, _ length: Int) {
-        guard length <= capacity - count, !isOverflowed else {
-            isOverflowed = true
-            return
-        }
+        guard length <= capacity &- count else { return overflow() }
         // Unsafe: the destination has room for `length` bytes, and ring memory never overlaps a field's memory.
         unsafe (base + count).update(from: source, count: length)
-        count += length
+        count &+= length
+    }
+
+    @inline(never)
+    private mutating func overflow() {
+        isOverflowed = true
+        capacity = count
     }
 
     /// A whole number in decimal.
@@ -91,7 +92,7 @@ struct AuditLine: ~Copyable {
     /// A whole number in decimal.
     @inline(__always)
     mutating func appendDecimal(_ number: UInt64) {
-        guard number > 9 else { return append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number)) }
+        guard number > 9999 else { return appendShort(UInt32(truncatingIfNeeded: number)) }
         var digits = InlineArray<20, UInt8>(repeating: 0)
         var first = digits.count
         var rest = number
@@ -101,6 +102,30 @@ struct AuditLine: ~Copyable {
             rest /= 10
         }
         append(escaped: digits.span.extracting(first..<digits.count))
+    }
+
+    /// A number of at most four digits, all of them at once: hundreds and the rest side by side, then tens and ones. 5243/2^19
+    /// and 103/2^10 are a hundredth and a tenth as exactly as such numbers need.
+    @inline(__always)
+    private mutating func appendShort(_ number: UInt32) {
+        let hundreds = (number &* 5243) &>> 19
+        let pair = hundreds | (number &- hundreds &* 100) &<< 16
+        let tens = (pair &* 103) &>> 10 & 0x000f_000f
+        let digits = tens | (pair &- tens &* 10) &<< 8
+        // The first digit is in the lowest byte; leading zeros go, but for the last.
+        let zeros = (digits | 0x0100_0000).trailingZeroBitCount &>> 3
+        let text = (digits | 0x3030_3030) &>> UInt32(8 &* zeros)
+        let length = 4 &- zeros
+        guard capacity &- count >= 4 else { return appendBytes(text, length) }
+        // Unsafe: there is room for four bytes, of which those behind the digits are written over.
+        unsafe UnsafeMutableRawPointer(base + count).storeBytes(of: text.littleEndian, as: UInt32.self)
+        count &+= length
+    }
+
+    /// The lowest bytes of a word, one by one: near the end of the memory.
+    @inline(never)
+    private mutating func appendBytes(_ word: UInt32, _ length: Int) {
+        for index in 0..<length { append(UInt8(truncatingIfNeeded: word >> UInt32(8 * index))) }
     }
 
     /// The quoted string, or `null` when `bytes` is empty.
@@ -160,7 +185,8 @@ struct AuditLine: ~Copyable {
 
     /// Copies from the beginning as many whole words as hold printable ASCII only, and says how many bytes that was.
     ///
-    /// Almost every path is such a run; the byte-wise loop above sees only what is left.
+    /// Almost every path is such a run, whose last word overlaps the one before; the byte-wise loop above sees only what is
+    /// left.
     @inline(__always)
     private mutating func appendPlainRun(_ bytes: Span<UInt8>, end: Int) -> Int {
         // Unsafe: reads words at positions whose 8 bytes lie inside the span, writes where `end`, which is not beyond
@@ -171,8 +197,16 @@ struct AuditLine: ~Copyable {
                 let word = unsafe source.loadUnaligned(fromByteOffset: position, as: UInt64.self)
                 guard AuditLine.isPlain(word) else { break }
                 unsafe UnsafeMutableRawPointer(base + count).storeBytes(of: word, as: UInt64.self)
-                position += 8
-                count += 8
+                position &+= 8
+                count &+= 8
+            }
+            let rest = source.count &- position
+            if rest > 0, rest < 8, position > 0, end - count >= rest {
+                let word = unsafe source.loadUnaligned(fromByteOffset: source.count &- 8, as: UInt64.self)
+                guard AuditLine.isPlain(word) else { return position }
+                unsafe UnsafeMutableRawPointer(base + (count &+ rest &- 8)).storeBytes(of: word, as: UInt64.self)
+                position &+= rest
+                count &+= rest
             }
             return position
         }
@@ -226,6 +260,17 @@ struct AuditLine: ~Copyable {
         guard scalar >= least, scalar <= 0x10FFFF, !(0xD800...0xDFFF).contains(scalar) else { return nil }
         return (scalar, width)
     }
+}
+
+/// Eight lower-case hexadecimal digits, the first in the byte that is stored first. All at once: each nibble is brought into
+/// a byte of its own, and those above 9 get the distance from `:` to `a` added.
+func hexadecimalDigits(_ word: UInt32) -> UInt64 {
+    var spread = UInt64(word)
+    spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff
+    spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff
+    spread = (spread | spread << 4) & 0x0f0f_0f0f_0f0f_0f0f
+    let letters = (spread &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+    return (spread &+ 0x3030_3030_3030_3030 &+ letters &* 0x27).bigEndian
 }
 
 /// The lower-case hexadecimal digit of the low four bits.

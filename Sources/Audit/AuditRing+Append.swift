@@ -74,16 +74,17 @@ extension AuditRing {
         bound += peer.escaped.count + (upstream?.escaped.count ?? 0)
         bound += (choice.pool?.escaped.count ?? 0) + (choice.mirror?.escaped.count ?? 0)
         return appendRecord(bound: bound) { line in
-            line.append("{\"time\":\"")
             appendTime(unixNanoseconds, to: &line)
-            line.append("\",\"decision\":")
-            line.append(UInt8(ascii: "\""))
+            line.append("\",\"decision\":\"")
             // A decision id holds only letters, digits and marks that JSON does not escape.
             decision.withSpan { line.append(escaped: $0) }
-            line.append(UInt8(ascii: "\""))
-            line.append(",\"route\":")
-            if let route { line.append(quoted: route) } else { line.append("null") }
-            line.append(",\"method\":")
+            if let route {
+                line.append("\",\"route\":\"")
+                line.append(escaped: route.escaped)
+                line.append("\",\"method\":")
+            } else {
+                line.append("\",\"route\":null,\"method\":")
+            }
             line.appendString(method, limit: Bound.method)
             line.append(",\"path\":")
             line.appendString(path.extracting(first: AuditRing.pathLength(path)), limit: Bound.path)
@@ -101,14 +102,17 @@ extension AuditRing {
             line.append(UInt8(ascii: ","))
             line.append(escaped: identity.bytes)
             if let policyEntry {
-                line.append(",\"policyEntry\":")
-                line.append(quoted: policyEntry)
+                line.append(",\"policyEntry\":\"")
+                line.append(escaped: policyEntry.escaped)
+                line.append("\"")
             }
-            line.append(",\"peer\":")
-            line.append(quoted: peer)
+            line.append(",\"peer\":\"")
+            line.append(escaped: peer.escaped)
+            line.append("\"")
             if let upstream {
-                line.append(",\"upstream\":")
-                line.append(quoted: upstream)
+                line.append(",\"upstream\":\"")
+                line.append(escaped: upstream.escaped)
+                line.append("\"")
             }
             appendChoice(choice, to: &line)
             line.append(",\"bytesIn\":")
@@ -122,8 +126,9 @@ extension AuditRing {
 
     private func appendChoice(_ choice: UpstreamChoice, to line: inout AuditLine) {
         if let pool = choice.pool {
-            line.append(",\"pool\":")
-            line.append(quoted: pool)
+            line.append(",\"pool\":\"")
+            line.append(escaped: pool.escaped)
+            line.append("\"")
         }
         if choice.isCanary { line.append(",\"canary\":true") }
         if choice.attempts > 1 {
@@ -131,8 +136,9 @@ extension AuditRing {
             line.appendDecimal(Int64(choice.attempts))
         }
         if let mirror = choice.mirror {
-            line.append(",\"mirror\":")
-            line.append(quoted: mirror)
+            line.append(",\"mirror\":\"")
+            line.append(escaped: mirror.escaped)
+            line.append("\"")
         }
     }
 
@@ -191,6 +197,7 @@ extension AuditRing {
         if second != state.second {
             rememberSecond(second)
         }
+        line.append("{\"time\":\"")
         line.append(escaped: state.prefix.span)
         line.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: milliseconds / 100 % 10))
         line.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: milliseconds / 10 % 10))
@@ -224,15 +231,5 @@ package enum AuditPhase: Sendable {
         case .open: "open"
         case .close: "close"
         }
-    }
-}
-
-extension AuditLine {
-    /// A quoted string whose content was escaped before.
-    @inline(__always)
-    mutating func append(quoted text: AuditText) {
-        append(UInt8(ascii: "\""))
-        append(escaped: text.escaped)
-        append(UInt8(ascii: "\""))
     }
 }

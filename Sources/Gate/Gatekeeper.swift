@@ -53,6 +53,8 @@ package final class Gatekeeper {
         attempted: Attempt.Outcome? = nil
     ) -> Verdict {
         let span = bytes.readableBytesUInt8Span
+        // One reference for the whole of the decision; without it, each use would count its own.
+        let snapshot = self.snapshot
         // RFC 9110 §7.4: what is asked for as secure is not answered in the clear, unless one of our proxies asks.
         if head.namesHTTPS, !peer.isSecure, !snapshot.forwarding.trusts(peer.address) {
             return .refused(Refused(.misdirected))
@@ -76,9 +78,11 @@ package final class Gatekeeper {
             let matched = MatchedRoute(route: snapshot.routes[index], index: index, restStart: restStart)
             guard !matched.route.accepts.isEmpty else {
                 let (limit, affinity) = takeFromPeer(&peer, head, in: bytes, now: now)
-                return admit(head, matched, nil, limit: limit, affinity: affinity, now: now)
+                return admit(head, matched, nil, limit: limit, affinity: affinity)
             }
-            switch authenticate(head, in: bytes, matched, peer: &peer, now: now, attempted: attempted) {
+            let identification = authenticate(
+                head, in: bytes, matched, peer: &peer, now: now, attempted: attempted)
+            switch consume identification {
             case .verify(let attempt):
                 return .verify(attempt)
             case .refused(let refused):
@@ -87,9 +91,8 @@ package final class Gatekeeper {
                 if matched.route.requiresSolution, admission.principal.solution == nil {
                     return .refused(Refused(.solutionRequired, routeIndex: index, admission: admission))
                 }
-                return admit(
-                    head, matched, admission, limit: take(admission.cell, now: now), affinity: admission.affinity,
-                    now: now)
+                let (limit, affinity) = (take(admission.cell, now: now), admission.affinity)
+                return admit(head, matched, admission, limit: limit, affinity: affinity)
             }
         }
     }
@@ -191,7 +194,7 @@ package final class Gatekeeper {
 
     /// A token that is bound to a certificate proves nothing on a connection that did not show it, whoever proved it
     /// before (RFC 8705 §3).
-    func bound(_ admission: Admission, _ peer: Peer, _ matched: MatchedRoute) -> Identification {
+    func bound(_ admission: consuming Admission, _ peer: Peer, _ matched: MatchedRoute) -> Identification {
         guard let wanted = admission.boundTo, peer.certificate?.thumbprint != wanted else { return .known(admission) }
         return .refused(Refused(.unauthenticated(.invalid(.binding)), routeIndex: matched.index))
     }
@@ -297,8 +300,8 @@ package final class Gatekeeper {
     // MARK: Whether
 
     private func admit(
-        _ head: RequestHead, _ matched: MatchedRoute, _ admission: Admission?, limit: LimitVerdict, affinity: UInt64,
-        now: Now
+        _ head: RequestHead, _ matched: MatchedRoute, _ admission: consuming Admission?, limit: LimitVerdict,
+        affinity: UInt64
     ) -> Verdict {
         guard limit.isAllowed else {
             return .refused(
@@ -322,7 +325,7 @@ package final class Gatekeeper {
         guard let policy = matched.route.policy else { return (true, nil) }
         let view = admission?.views[policy.engine] ?? snapshot.anonymousViews[policy.engine]
         let requirement = policy.requirement(for: method)
-        var cursor = view.start(type: policy.resource.type)
+        var cursor = PolicyCursor(view, type: policy.resource.type)
         policy.resource.walk(path, restStart: matched.restStart) { cursor.descend($0) }
         let verdict = cursor.verdict(requirement.permissions, requirement.check)
         let entry = verdict.entry >= 0 ? PolicyEntry(engine: policy.engine, entry: verdict.entry) : nil

@@ -28,10 +28,16 @@ package struct PolicyCursor: ~Copyable, Sendable {
     /// Whether the resource lies below `node` where the policy names nothing: then what holds at `node` holds here.
     private var isBelow: Bool
 
-    init(view: PolicyView, node: Int32) {
+    init(view: consuming PolicyView, node: Int32) {
         self.view = view
         self.node = node
         isBelow = false
+    }
+
+    /// A cursor on the root resource `type:/`; takes the view over, so that no reference is counted.
+    package init(_ view: consuming PolicyView, type: [UInt8]) {
+        let node = view.tree.root(of: type.span)
+        self.init(view: view, node: node)
     }
 
     /// Goes to the child resource `segment` (whole, decoded, case-sensitive).

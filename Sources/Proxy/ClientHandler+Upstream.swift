@@ -29,8 +29,13 @@ extension ClientHandler {
         isUpstreamReading = true
         exchange.upstream(connection)
         machine.upstreamReady()
-        guard let endpoints = exchange.target?.pool.settings.endpoints else { return }
-        var first = upstreamHead.bytes(for: endpoints[connection.endpoint])
+        var first: ByteBuffer
+        if upstreamHead.needsHost {
+            guard let endpoints = exchange.target?.pool.settings.endpoints else { return }
+            first = upstreamHead.bytes(for: endpoints[connection.endpoint])
+        } else {
+            first = upstreamHead.bytes
+        }
         switch machine.advance() {
         case .sendUpstream(let body) where body.readableBytes <= ExchangeMachine.maximumCopied:
             first.writeBytes(body.readableBytesSpan)

@@ -229,10 +229,10 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         let upgrade =
             sharesConnections
             ? nil : machine.withHead { head, inbound in admitted.route.upgrade(head, in: inbound) }
-        let mirrored = mirrored(admitted, now)
+        let mirrored = exchange.plan?.mirror == nil ? nil : mirrored(admitted, now)
         machine.withHead { head, inbound in
             upstreamHead.render(
-                admitted, decision: exchange.decision, hostField: pool.settings.hostField, peer: peer.address,
+                admitted, decision: exchange.decision, hostField: pool.settings.hostField,
                 spanID: worker.nextSpanID(), head: head, in: inbound, gatekeeper: worker.gatekeeper,
                 client: clientFacts, upgrade: upgrade, asksForTrailers: sharesConnections && head.acceptsTrailers)
         }
@@ -254,7 +254,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         let pool = mirror.pool
         var head = UpstreamHead()
         head.render(
-            admitted, decision: exchange.decision, hostField: pool.settings.hostField, peer: peer.address,
+            admitted, decision: exchange.decision, hostField: pool.settings.hostField,
             spanID: worker.nextSpanID(), head: machine.head, in: machine.inbound, gatekeeper: worker.gatekeeper,
             client: clientFacts)
         plan.metrics.mirrored.add()
@@ -322,6 +322,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
 
     func finishRecord(_ outcome: Outcome, reason: StaticString, status: Int? = nil, _ now: Now) {
         guard exchange.stream == nil else { return closeRecord(StreamEnd(outcome), now) }
+        exchange.end()
         exchange.finish(
             outcome, reason: reason, status: status ?? machine.status, bytesIn: machine.bytesIn, peer: peerText,
             worker: worker, now)

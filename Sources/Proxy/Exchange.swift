@@ -16,8 +16,8 @@ struct Exchange: ~Copyable {
     private(set) var isOpen = false
     private(set) var decision: DecisionID
     private(set) var plan: RoutePlan?
-    /// The upstream that was chosen for the client.
-    private(set) var destination: RoutePlan.Destination?
+    /// Whether the client belongs to the share of the plan's canary.
+    private var isCanary = false
     /// The stable hash of the client.
     private(set) var affinity: UInt64 = 0
     /// The endpoint that has, or had last, the request.
@@ -35,13 +35,17 @@ struct Exchange: ~Copyable {
     private(set) var stream: StreamKind?
     var bytesOut = 0
 
-    var target: UpstreamTarget? { destination?.target }
-    var timeouts: RoutePlan.Timeouts? { destination?.timeouts }
+    /// The upstream that was chosen for the client.
+    var target: UpstreamTarget? { isAdmitted ? isCanary ? plan?.canary?.target : plan?.primary?.target : nil }
+    var timeouts: RoutePlan.Timeouts? { isAdmitted ? isCanary ? plan?.canary?.timeouts : plan?.primary?.timeouts : nil }
+    /// Whether the gate has let the request in.
+    private var isAdmitted = false
 
     private var verb = Method.other
-    private var method: [UInt8] = []
-    private var path: [UInt8] = []
-    private var authority: [UInt8] = []
+    /// Method, path and authority as they were sent, one after the other.
+    private var words = ByteBuffer()
+    private var methodCount = 0
+    private var pathCount = 0
     /// The configuration under which the request was admitted, or a review of its stream was last.
     private(set) var generation: UInt64 = 0
     private var began = Now(monotonic: 0, unixNanoseconds: 0)
@@ -59,9 +63,14 @@ struct Exchange: ~Copyable {
         isHEAD = head.method == .head
         isOldClient = head.minorVersion == 0
         let raw = bytes.readableBytesUInt8Span
-        Self.copy(raw.extracting(head.methodRange.range), into: &method)
-        Self.copy(raw.extracting(head.path.range), into: &path)
-        Self.copy(raw.extracting(head.authority.range), into: &authority)
+        methodCount = head.methodRange.count
+        pathCount = head.path.count
+        let words = bytes.readableBytesSpan
+        self.words.append(reserving: methodCount + pathCount + head.authority.count) { out in
+            out.append(words.extracting(head.methodRange.range))
+            out.append(words.extracting(head.path.range))
+            out.append(words.extracting(head.authority.range))
+        }
         verb = head.method
         if let index = head.requestID,
             let adopted = DecisionID(adopting: raw.extracting(head.fields[index].value.range))
@@ -87,7 +96,8 @@ struct Exchange: ~Copyable {
         bytesOut = 0
         limit = nil
         plan = nil
-        destination = nil
+        isAdmitted = false
+        isCanary = false
         totalDeadline = .max
         isMirrored = false
         isGRPC = false
@@ -97,14 +107,9 @@ struct Exchange: ~Copyable {
         endpoint = nil
         stream = nil
         verb = .other
-        method.removeAll(keepingCapacity: true)
-        path.removeAll(keepingCapacity: true)
-        authority.removeAll(keepingCapacity: true)
-    }
-
-    private static func copy(_ span: Span<UInt8>, into bytes: inout [UInt8]) {
-        // Unsafe only in that the buffer must not leave the closure; append copies it.
-        unsafe span.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+        words.clear()
+        methodCount = 0
+        pathCount = 0
     }
 
     mutating func admit(_ admitted: borrowing Admitted, worker: Worker) {
@@ -114,10 +119,11 @@ struct Exchange: ~Copyable {
         entry = admitted.entry
         generation = worker.gatekeeper.generation
         affinity = admitted.affinity
-        guard let plan, let chosen = plan.destination(of: affinity) else { return }
-        destination = chosen
-        if chosen.isCanary { plan.metrics.canary.add() }
-        totalDeadline = chosen.timeouts.total.map { began.monotonic + $0 } ?? .max
+        isAdmitted = true
+        guard let plan else { return }
+        isCanary = plan.isCanary(affinity)
+        if isCanary { plan.metrics.canary.add() }
+        totalDeadline = timeouts?.total.map { began.monotonic + $0 } ?? .max
     }
 
     mutating func refuse(_ refused: Refused, worker: Worker) {
@@ -142,20 +148,31 @@ struct Exchange: ~Copyable {
         upgrade: UpgradeProtocol?, peer: inout Peer, worker: Worker, _ now: Now
     ) -> Gatekeeper.Review {
         guard let route = plan?.route else { return .revoked }
+        let words = words
+        let spoken = words.readableBytesUInt8Span
         let review = worker.gatekeeper.review(
-            verb, methodBytes: method.span, path: path.span, host: authority.span, on: route, switchingTo: upgrade,
+            verb, methodBytes: spoken.extracting(first: methodCount),
+            path: spoken.extracting(methodCount..<methodCount + pathCount),
+            host: spoken.extracting(droppingFirst: methodCount + pathCount), on: route, switchingTo: upgrade,
             admission: admission, peer: &peer, now: now)
         generation = worker.gatekeeper.generation
         if case .admitted(let renewed) = review { admission = renewed }
         return review
     }
 
+    /// The request is over: no second record is owed for it.
+    mutating func end() {
+        isOpen = false
+    }
+
     /// Writes the audit record and counts the request.
-    mutating func finish(
+    ///
+    /// Not inlined: where the exchange is borrowed as a whole, what it refers to is not counted once more for each use.
+    @inline(never)
+    func finish(
         _ outcome: Outcome, reason: StaticString, status: Int, bytesIn: Int, peer: AuditText, worker: Worker,
         _ now: Now
     ) {
-        isOpen = false
         count(outcome, status: status, worker: worker, now)
         record(
             outcome, reason: reason, phase: nil, status: status, bytesIn: bytesIn, peer: peer, worker: worker, now)
@@ -197,15 +214,16 @@ struct Exchange: ~Copyable {
         let policyEntry: AuditText? = if let entry { worker.entryText(entry) } else { nil }
         let upstream: AuditText? = if let endpoint { target?.endpointName(endpoint) } else { nil }
         let choice = UpstreamChoice(
-            pool: target?.auditName, isCanary: destination?.isCanary ?? false, attempts: attempts,
+            pool: target?.auditName, isCanary: isCanary, attempts: attempts,
             mirror: isMirrored ? plan?.mirror?.auditName : nil)
+        let spoken = words.readableBytesUInt8Span
         ring.append(
             // The end of a stream may be days after the decision, and is looked for where it happened.
             unixNanoseconds: phase == .close ? now.unixNanoseconds : began.unixNanoseconds,
             decision: decision,
             route: plan?.auditName,
-            method: method.span,
-            path: path.span,
+            method: spoken.extracting(first: methodCount),
+            path: spoken.extracting(methodCount..<methodCount + pathCount),
             status: status,
             outcome: outcome,
             reason: reason,

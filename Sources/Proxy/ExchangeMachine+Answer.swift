@@ -76,46 +76,46 @@ extension ExchangeMachine {
     }
 
     private mutating func takeAnswerHead(fields: borrowing AnswerFields, into out: inout ByteBuffer) -> Refusal? {
-        let head = answerParser.head
-        guard head.status != 101 else { return switchProtocols(head, fields: fields, into: &out) }
-        if head.isInterim {
+        guard answerParser.head.status != 101 else {
+            return switchProtocols(answerParser.head, fields: fields, into: &out)
+        }
+        if answerParser.head.isInterim {
             interims += 1
             guard interims <= Self.maximumInterims else {
                 return .upstream(.malformedAnswer("There are too many interim answers."))
             }
             if parser.head.minorVersion >= 1 {
-                head.appendStatusLine(of: answer, to: &out)
-                head.appendFields(of: answer, dropping: .inAnswer, to: &out)
+                answerParser.head.appendStatusLine(of: answer, to: &out)
+                answerParser.head.appendFields(of: answer, dropping: .inAnswer, to: &out)
                 out.writeStaticString("\r\n")
             }
-            answer.moveReaderIndex(forwardBy: min(head.length, answer.readableBytes))
+            answer.moveReaderIndex(forwardBy: min(answerParser.head.length, answer.readableBytes))
             answerParser.reset()
             return nil
         }
-        status = head.status
+        status = answerParser.head.status
         hasAnswerBegun = true
         let isOldClient = parser.head.minorVersion == 0
         var output = BodyRelay.Output.raw
         closesAfterAnswer = !parser.head.keepAlive || isDraining || isInputExhausted || !isRequestDone
-        switch head.framing {
+        switch answerParser.head.framing {
         case .none, .length: break
         case .chunked, .untilClose:
             if isOldClient { closesAfterAnswer = true } else { output = .chunked }
         }
         fields.append(
-            head, of: answer, isAnswerToHEAD: parser.head.method == .head, isChunked: output == .chunked,
+            answerParser.head, of: answer, isAnswerToHEAD: parser.head.method == .head, isChunked: output == .chunked,
             connection: closesAfterAnswer ? .close : isOldClient ? .keepAlive : .none, to: &out)
-        switch head.framing {
+        switch answerParser.head.framing {
         case .none, .length: break
-        case .chunked, .untilClose: isEventStream = head.isEventStream(in: answer)
+        case .chunked, .untilClose: isEventStream = answerParser.head.isEventStream(in: answer)
         }
-        isAnswerReusable = head.keepAlive
+        isAnswerReusable = answerParser.head.keepAlive
         answerBody = BodyRelay(
-            head.framing, output: output, passesTrailers: parser.head.acceptsTrailers && output == .chunked)
+            answerParser.head.framing, output: output, passesTrailers: parser.head.acceptsTrailers && output == .chunked
+        )
         answerPhase = answerBody.isFinished ? .done : .body
-        // The parser is reset with the next request and not here, where `head` still shares its storage: resetting a
-        // shared array allocates another.
-        answer.moveReaderIndex(forwardBy: min(head.length, answer.readableBytes))
+        answer.moveReaderIndex(forwardBy: min(answerParser.head.length, answer.readableBytes))
         return nil
     }
 

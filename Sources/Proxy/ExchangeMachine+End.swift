@@ -29,7 +29,7 @@ extension ExchangeMachine {
 
     mutating func finishExchange() {
         if phase != .discarding { parser.reset() }
-        answer = ByteBuffer()
+        if answer.storageCapacity > 0 { answer = ByteBuffer() }
         answerPhase = .done
         hasAnswerBegun = false
         hasSentAnswer = false

@@ -54,8 +54,8 @@ final class RoutePlan {
     let metrics: RouteMetrics
     let mirror: UpstreamTarget?
     private let mirrorPercent: Int
-    private let primary: Destination?
-    private let canary: Destination?
+    let primary: Destination?
+    let canary: Destination?
     private let canaryPercent: Int
 
     /// Makes the canary's choice another than that of the endpoint, which goes by the same hash.
@@ -79,8 +79,12 @@ final class RoutePlan {
     /// Where the requests of a client go: always the same while the percentage is the same, and a client who is in a
     /// share is in every greater one.
     func destination(of affinity: UInt64) -> Destination? {
-        guard let canary, Self.isIn(canaryPercent, StableHash.mix(affinity ^ Self.canarySalt)) else { return primary }
-        return canary
+        isCanary(affinity) ? canary : primary
+    }
+
+    /// Whether a client belongs to the share that the canary takes.
+    func isCanary(_ affinity: UInt64) -> Bool {
+        canary != nil && Self.isIn(canaryPercent, StableHash.mix(affinity ^ Self.canarySalt))
     }
 
     /// Whether the mirror gets a request; `random` is any 64 bits.

@@ -18,6 +18,7 @@ struct UpstreamHead: ~Copyable {
 
     /// What one connection contributes to every request on it.
     struct ClientFacts {
+        let address: PeerAddress
         /// `, 192.0.2.1` with its line end, behind what trusted proxies have said.
         let hop: [UInt8]
         /// The fields of a client whose own forwarding fields are not believed, up to where the host goes:
@@ -31,6 +32,7 @@ struct UpstreamHead: ~Copyable {
         let via: [UInt8]
 
         init(peer: PeerAddress, isSecure: Bool = false, isHTTP2: Bool = false) {
+            address = peer
             let proto = Array((isSecure ? "https" : "http").utf8)
             scheme = Array("x-forwarded-proto: ".utf8) + proto + Array("\r\n".utf8)
             via = Array("via: \(isHTTP2 ? "2" : "1.1") tollgate\r\n\r\n".utf8)
@@ -52,8 +54,8 @@ struct UpstreamHead: ~Copyable {
     private static let trace = FieldSet(.traceparent, .tracestate)
 
     mutating func render(
-        _ admitted: borrowing Admitted, decision: DecisionID, hostField: UpstreamSettings.HostField, peer: PeerAddress,
-        spanID: UInt64, head: RequestHead, in buffer: ByteBuffer, gatekeeper: Gatekeeper, client: ClientFacts,
+        _ admitted: borrowing Admitted, decision: DecisionID, hostField: UpstreamSettings.HostField, spanID: UInt64,
+        head: RequestHead, in buffer: ByteBuffer, gatekeeper: Gatekeeper, client: ClientFacts,
         upgrade: UpgradeProtocol? = nil, asksForTrailers: Bool = false
     ) {
         bytes.clear()
@@ -65,12 +67,13 @@ struct UpstreamHead: ~Copyable {
         hostOffset = bytes.writerIndex
         needsHost = hostField == .endpoint || head.authority.isEmpty
 
-        let forwarding = gatekeeper.snapshot.forwarding
-        let isTrusted = !forwarding.trustedPeers.isEmpty && forwarding.trusts(peer)
+        let snapshot = gatekeeper.snapshot
+        let setsForwarded = snapshot.forwarding.setsForwarded
+        let isTrusted = snapshot.forwarding.trusts(client.address)
         let passesTrace = Traceparent.isValid(head, in: buffer)
         let route = admitted.route
         var dropped = (isTrusted ? Self.droppedOfTrusted : Self.dropped).union(route.consumedFields)
-        if isTrusted, forwarding.setsForwarded { dropped.formUnion(Self.rebuilt) }
+        if isTrusted, setsForwarded { dropped.formUnion(Self.rebuilt) }
         if !passesTrace { dropped.formUnion(Self.trace) }
         let needsHost = self.needsHost
         let admission = admitted.admission
@@ -112,7 +115,7 @@ struct UpstreamHead: ~Copyable {
             out.append(decision)
             if !passesTrace { Traceparent.append(decision, spanID: spanID, to: &out) }
             out.append("\r\n")
-            if forwarding.setsForwarded {
+            if setsForwarded {
                 Self.appendForwarded(head, raw, isTrusted: isTrusted, client, to: &out)
             }
             out.append(client.via)
@@ -151,7 +154,7 @@ struct UpstreamHead: ~Copyable {
         out.append("\r\n")
     }
 
-    /// The head for one endpoint; a mirrored one says so.
+    /// The head for one endpoint; a mirrored one says so. While `needsHost` is not set, `bytes` is the same for all.
     func bytes(for endpoint: Endpoint, isMirrored: Bool = false) -> ByteBuffer {
         var whole = withHost(endpoint)
         guard isMirrored else { return whole }

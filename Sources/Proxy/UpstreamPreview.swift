@@ -16,7 +16,7 @@ package enum UpstreamPreview {
     ) -> ByteBuffer {
         var rendered = UpstreamHead()
         rendered.render(
-            admitted, decision: decision, hostField: upstream.hostField, peer: peer, spanID: 1, head: head, in: bytes,
+            admitted, decision: decision, hostField: upstream.hostField, spanID: 1, head: head, in: bytes,
             gatekeeper: gatekeeper, client: UpstreamHead.ClientFacts(peer: peer),
             upgrade: admitted.route.upgrade(head, in: bytes))
         guard let endpoint = upstream.endpoints.first else { return rendered.bytes }

@@ -84,6 +84,17 @@ package struct NormalPath: ~Copyable, Sendable {
         var start = 1
         var index = 1
         while index < raw.count {
+            // Letters, digits, `-` and `.`, which is most of any path, pass eight at a time.
+            if index &+ 8 <= raw.count {
+                // Unsafe: every bit pattern is a word, and the loop has just compared its last byte with the bound.
+                let word = unsafe raw.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
+                let others = PathEncoding.flagUnusual(UInt64(littleEndian: word))
+                if others == 0 {
+                    index &+= 8
+                    continue
+                }
+                index &+= others.trailingZeroBitCount &>> 3
+            }
             // Unsafe: the loop has just compared the index with the bound; comparing it twice would cost as much as the
             // test of the byte.
             let byte = unsafe raw[unchecked: index]

@@ -21,6 +21,20 @@ enum PathEncoding {
         return byte < 128 && half &>> UInt64(byte & 63) & 1 == 1
     }
 
+    /// Sets the high bit of every byte that is no letter, digit, `-` or `.`; all other bits are clear. Exact: no byte's sum
+    /// carries into the next.
+    @inline(__always)
+    static func flagUnusual(_ bytes: UInt64) -> UInt64 {
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        let low = bytes & ~highs
+        let folded = low | 0x2020_2020_2020_2020
+        let isLetter = (folded &+ 0x1F1F_1F1F_1F1F_1F1F) & ~(folded &+ 0x0505_0505_0505_0505)
+        // From `-` to `9` lies, besides what is wanted, only `/`.
+        let isNumber = (low &+ 0x5353_5353_5353_5353) & ~(low &+ 0x4646_4646_4646_4646)
+        let isOther = (low ^ 0x2F2F_2F2F_2F2F_2F2F) &+ 0x7F7F_7F7F_7F7F_7F7F
+        return (~(isLetter | isNumber & isOther) | bytes) & highs
+    }
+
     /// Whether a client may send `byte` unencoded. `;`, `[` and `]` are sent by some, and encoded on the way out.
     static func isTolerated(_ byte: UInt8) -> Bool {
         isPlain(byte) || byte == UInt8(ascii: ";") || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "]")

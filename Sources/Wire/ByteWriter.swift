@@ -77,7 +77,9 @@ package struct ByteWriter {
     /// Decimal digits; a negative number is written as 0.
     @inlinable
     package mutating func append(decimal number: Int) {
-        if number >= 0, number < 10 { return append(UInt8(truncatingIfNeeded: number) &+ 0x30) }
+        if number >= 0, number < 10_000, capacity &- count >= 4 {
+            return append(short: UInt32(truncatingIfNeeded: number))
+        }
         // Digits come from the right, into a place of their own: nobody counts them first.
         var digits = InlineArray<20, UInt8>(repeating: 0)
         var rest = UInt64(clamping: number)
@@ -90,6 +92,23 @@ package struct ByteWriter {
         } while rest > 0
         // Unsafe: bytes have no padding, and the span ends with this statement.
         unsafe append(digits.span.extracting(first..<20).bytes)
+    }
+
+    /// A number of at most four digits where there is room for four, all of them at once: hundreds and the rest side by
+    /// side, then tens and ones. 5243/2^19 and 103/2^10 are a hundredth and a tenth as exactly as such numbers need.
+    @inlinable
+    @inline(__always)
+    mutating func append(short number: UInt32) {
+        let hundreds = (number &* 5243) &>> 19
+        let pair = hundreds | (number &- hundreds &* 100) &<< 16
+        let tens = (pair &* 103) &>> 10 & 0x000f_000f
+        let digits = tens | (pair &- tens &* 10) &<< 8
+        // The first digit is in the lowest byte; leading zeros go, but for the last.
+        let zeros = (digits | 0x0100_0000).trailingZeroBitCount &>> 3
+        let text = (digits | 0x3030_3030) &>> UInt32(truncatingIfNeeded: 8 &* zeros)
+        // Unsafe: there is room for four bytes, of which those behind the digits are written over.
+        unsafe (base + count).storeBytes(of: text.littleEndian, as: UInt32.self)
+        count &+= 4 &- zeros
     }
 
     /// Sixteen lower-case hexadecimal digits.

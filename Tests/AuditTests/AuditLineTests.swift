@@ -86,4 +86,57 @@ import Testing
         }
         #expect(AuditText(String(repeating: "x", count: 1_024)).escaped.count == 1_024)
     }
+
+    /// The last word of a run overlaps the one before: every length, and every place in it.
+    @Test func everyLengthWithAByteThatIsEscaped() throws {
+        for count in 0...33 {
+            for place in 0...count {
+                var text = (0..<count).map { UInt8(ascii: "a") + UInt8($0 % 26) }
+                if place < count { text[place] = UInt8(ascii: "\"") }
+                let read = try parse([0x22] + AuditText(utf8: text).escaped + [0x22]).string
+                #expect(read == String(decoding: text, as: UTF8.self))
+            }
+        }
+    }
+
+    private func line(_ capacity: Int, _ body: (inout AuditLine) -> Void) -> (text: String, isOverflowed: Bool) {
+        var isOverflowed = false
+        // Unsafe: the cursor lives no longer than the closure, and counts only what it wrote.
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity + 8) { memory, count in
+            unsafe memory.initialize(repeating: UInt8(ascii: "~"))
+            var line = unsafe AuditLine(UnsafeMutableBufferPointer(rebasing: memory[..<capacity]))
+            body(&line)
+            isOverflowed = line.isOverflowed
+            #expect(
+                unsafe memory[line.count...].dropFirst(capacity - line.count).allSatisfy { $0 == UInt8(ascii: "~") })
+            count = line.count
+        }
+        return (String(decoding: bytes, as: UTF8.self), isOverflowed)
+    }
+
+    /// Up to four digits are written at once where there is room for four, else one by one.
+    @Test func decimals() {
+        for number in Array(UInt64(0)...10_001) + [99_999, 100_000, .max] {
+            let digits = "\(number)"
+            for room in [digits.utf8.count, digits.utf8.count + 4] {
+                guard line(room, { $0.appendDecimal(number) }) == (digits, false) else {
+                    Issue.record("\(number) is written otherwise in room for \(room)")
+                    return
+                }
+            }
+        }
+    }
+
+    @Test func whatDoesNotFitIsNotWrittenNorAnythingAfterIt() {
+        for room in 0..<12 {
+            let (text, isOverflowed) = line(room) { line in
+                line.append("abcd")
+                line.appendDecimal(UInt64(12_345_678))
+                line.append(UInt8(ascii: "!"))
+            }
+            #expect(isOverflowed)
+            #expect(text == (room < 4 ? "" : "abcd"))
+        }
+        #expect(line(2) { $0.appendDecimal(UInt64(345)) }.isOverflowed)
+    }
 }

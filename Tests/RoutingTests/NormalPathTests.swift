@@ -126,6 +126,23 @@ import Testing
         }
     }
 
+    /// Eight bytes at a time pass at once: every byte must stop that at every place within a word.
+    @Test func `a byte means the same wherever it stands`() {
+        for byte in UInt8(0)...UInt8(0x7F) where byte != UInt8(ascii: "%") {
+            let character = String(Unicode.Scalar(byte))
+            let alone = defect("/x\(character)x")
+            for place in 1..<19 {
+                let (before, after) = (String(repeating: "x", count: place), String(repeating: "x", count: 20 - place))
+                let raw = "/\(before)\(character)\(after)"
+                #expect(defect(raw) == alone, "\(raw)")
+                guard let path = normal(raw) else { continue }
+                #expect(path.words.joined(separator: "/") == "\(before)\(character)\(after)")
+                #expect(path.isPlain == normal("/x\(character)x")?.isPlain)
+                #expect(path.words.count == (character == "/" ? 2 : 1))
+            }
+        }
+    }
+
     @Test func `a path as long as allowed is taken and one byte more is not`() {
         #expect(defect("/" + String(repeating: "a", count: NormalPath.maximumBytes - 1)) == nil)
         #expect(defect("/" + String(repeating: "a", count: NormalPath.maximumBytes)) == .tooLong)

@@ -14,6 +14,19 @@ import Wire
         #expect(written(reserving: 32) { $0.append(decimal: number) } == "<\(number)")
     }
 
+    /// Up to four digits are written at once where there is room for four, else one by one.
+    @Test func shortDecimals() {
+        for number in 0...10_001 {
+            let digits = "<\(number)"
+            guard written(reserving: 4, { $0.append(decimal: number) }) == digits,
+                written(reserving: 3, { $0.append(decimal: number) }) == digits
+            else {
+                Issue.record("\(number) is written otherwise")
+                return
+            }
+        }
+    }
+
     @Test func aNegativeNumberIsZero() {
         #expect(written(reserving: 32) { $0.append(decimal: -5) } == "<0")
     }
