@@ -32,6 +32,10 @@ package final class Reactor {
     private var again: [any EventSource] = []
     private var deferred: [() -> Void] = []
     private var ending: [any RoundParticipant] = []
+    /// Short writes of the present round, one behind the other.
+    private(set) var gathered = ByteBufferAllocator().buffer(capacity: 16384)
+    /// The streams they belong to.
+    private var gathering: [Stream] = []
     private var isStopping = false
 
     private struct Slot {
@@ -100,6 +104,35 @@ package final class Reactor {
         ending.append(participant)
     }
 
+    // MARK: Sending together
+
+    /// Streams whose writes are gathered before they are sent without waiting for the end of the round.
+    private static let maximumGathering = 32
+
+    /// Copies bytes to where they stay until the stream's `sendGathered` is called, behind what it has there already. Returns
+    /// the place of both in `gathered`, or nil when another stream has come between.
+    func gather(
+        _ first: ByteBuffer, _ second: ByteBuffer?, behind range: Range<Int>, for stream: Stream
+    ) -> Range<Int>? {
+        let end = gathered.writerIndex
+        guard range.isEmpty || range.upperBound == end else { return nil }
+        gathered.writeBytes(first.readableBytesSpan)
+        if let second { gathered.writeBytes(second.readableBytesSpan) }
+        if range.isEmpty { gathering.append(stream) }
+        return (range.isEmpty ? end : range.lowerBound)..<gathered.writerIndex
+    }
+
+    /// Streams that gather meanwhile have their turn in the next call, which is due at once.
+    private func sendGathered() {
+        let count = gathering.count
+        for index in 0..<count {
+            gathering[index].sendGathered()
+            runDeferred()
+        }
+        gathering.removeFirst(count)
+        if gathering.isEmpty { gathered.clear() }
+    }
+
     // MARK: Timers
 
     /// Calls the closure once the time has come, in monotonic nanoseconds; at most a millisecond late on an idle loop.
@@ -143,8 +176,11 @@ package final class Reactor {
             fireTimers()
             run(handle.takeTasks())
             endRound()
+            sendGathered()
         }
         run(handle.takeLastTasks())
+        sendGathered()
+        gathering = []
         ending = []
         // What is left refers to the loop, and would keep it and its descriptors for ever.
         slots = []
@@ -176,6 +212,7 @@ package final class Reactor {
         guard let source = slots[index].source else { return }
         source.ready(event.events)
         runDeferred()
+        if gathering.count >= Self.maximumGathering { sendGathered() }
     }
 
     private func runAgain() {
@@ -206,7 +243,7 @@ package final class Reactor {
 
     /// Milliseconds until the next timer, rounded up; -1 without one.
     private func timeout() -> Int32 {
-        guard again.isEmpty, ending.isEmpty else { return 0 }
+        guard again.isEmpty, ending.isEmpty, gathering.isEmpty else { return 0 }
         guard let first = timers.first else { return -1 }
         let present = Clocks.monotonic()
         guard first.time > present else { return 0 }

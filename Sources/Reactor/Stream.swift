@@ -54,6 +54,8 @@ package final class Stream: ByteStream, EventSource {
     private static let lowWater = 65536
     /// Reads in a row before others get their turn.
     private static let maximumReads = 8
+    /// Bytes of a write that waits for the end of the round; to copy more would cost more than what waiting gives.
+    private static let maximumGathered = 8192
 
     package let reactor: Reactor
     private var handler: (any StreamHandler)?
@@ -69,8 +71,11 @@ package final class Stream: ByteStream, EventSource {
 
     /// What the socket has not taken yet.
     private var waiting = ByteBuffer()
+    /// What is sent when the round ends, as a range of what the reactor has gathered. Behind it nothing is `waiting`.
+    private var gathered = 0..<0
     private var wasWritable = true
     private var endsOutput = false
+    private var closesOnceSent = false
 
     /// Takes a connected descriptor over. `nil` when the kernel cannot watch it; the descriptor is closed then.
     package init?(_ reactor: Reactor, descriptor: Int32, handler: any StreamHandler) {
@@ -103,13 +108,15 @@ package final class Stream: ByteStream, EventSource {
     /// Whether more can be written without queueing beyond the bound.
     package var isWritable: Bool { waiting.readableBytes < Self.highWater }
 
+    private var unsentBytes: Int { gathered.count + waiting.readableBytes }
+
     /// Whether everything that was written is with the kernel.
-    package var isDrained: Bool { waiting.readableBytes == 0 }
+    package var isDrained: Bool { unsentBytes == 0 }
 
     /// What is queued here, and what the peer has not acknowledged: the kernel takes bytes in leaps of up to megabytes, which
     /// say nothing about the pace of who reads them.
     package var untakenBytes: Int {
-        isOpen ? waiting.readableBytes + max(0, Int(tollgate_unacknowledged(descriptor))) : 0
+        isOpen ? unsentBytes + max(0, Int(tollgate_unacknowledged(descriptor))) : 0
     }
 
     // MARK: Reading
@@ -172,20 +179,48 @@ package final class Stream: ByteStream, EventSource {
 
     // MARK: Writing
 
-    /// Sends bytes, and a second run behind them in the same system call. What the socket does not take is copied and
-    /// waits. Nothing is sent after `finishOutput`, nor to a peer that is gone: `closed` follows then.
+    /// Sends bytes, and a second run behind them. Nothing is sent after `finishOutput`, nor to a peer that is gone: `closed`
+    /// follows then.
+    ///
+    /// What is short leaves when the round ends, together with what other connections have to send: the code that reads,
+    /// decides and writes does not evict itself between one connection and the next, and a peer is woken once for all
+    /// that is for it. What is long leaves at once. What the socket does not take is copied and waits.
     package func write(_ first: ByteBuffer, _ second: ByteBuffer?) {
         guard isOpen, !hasFailed, !endsOutput else { return }
+        let count = first.readableBytes + (second?.readableBytes ?? 0)
+        guard count > 0 else { return }
+        if waiting.readableBytes == 0, gathered.count + count <= Self.maximumGathered,
+            let range = reactor.gather(first, second, behind: gathered, for: self)
+        {
+            gathered = range
+            return
+        }
+        sendGathered()
+        guard isOpen, !hasFailed else { return }
         var sent = 0
         if waiting.readableBytes == 0 {
-            guard let count = send(first, second) else { return }
-            sent = count
+            guard let taken = send(first, second) else { return }
+            sent = taken
         }
-        let isWhole = sent == first.readableBytes + (second?.readableBytes ?? 0)
-        guard !isWhole else { return }
+        guard sent < count else { return }
         enqueue(first, droppingFirst: min(sent, first.readableBytes))
         if let second { enqueue(second, droppingFirst: max(0, sent - first.readableBytes)) }
         noteWritability()
+    }
+
+    /// Sends what was gathered, unless that has happened already.
+    func sendGathered() {
+        let range = gathered
+        guard !range.isEmpty else { return }
+        gathered = 0..<0
+        guard let bytes = reactor.gathered.getSlice(at: range.lowerBound, length: range.count),
+            let sent = send(bytes, nil)
+        else { return }
+        if sent < range.count {
+            enqueue(bytes, droppingFirst: sent)
+        } else if endsOutput {
+            endOutput()
+        }
     }
 
     /// Bytes the socket took; nil when the connection is broken.
@@ -243,12 +278,20 @@ package final class Stream: ByteStream, EventSource {
         if isDrained { endOutput() }
     }
 
+    /// Closes once everything queued is sent, whether the peer ends its side or not: for who knows that it has nothing more
+    /// to say.
+    package func closeOnceSent() {
+        closesOnceSent = true
+        if endsOutput, isDrained { close() } else { finishOutput() }
+    }
+
     private func endOutput() {
-        if hasEnded { close() } else { tollgate_shutdown_output(descriptor) }
+        if hasEnded || closesOnceSent { close() } else { tollgate_shutdown_output(descriptor) }
     }
 
     /// Closes with a reset, so that the peer cannot take what it has for the whole.
     package func reset() {
+        sendGathered()
         if isOpen { tollgate_reset_on_close(descriptor) }
         close()
     }
@@ -256,6 +299,7 @@ package final class Stream: ByteStream, EventSource {
     /// Closes. What is queued is dropped, with a reset, so that the peer cannot take what it has for the whole; the
     /// handler hears of it after the present event.
     package func close() {
+        sendGathered()
         guard isOpen else { return }
         if !isDrained || hasFailed { tollgate_reset_on_close(descriptor) }
         if let slot { reactor.remove(slot) }

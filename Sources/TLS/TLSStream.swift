@@ -17,7 +17,7 @@ package protocol HandshakeObserver: AnyObject {
 package final class TLSStream: ByteStream, StreamHandler {
     private let reactor: Reactor
     private var session: TLSSession
-    private var lower: (any ByteStream)?
+    private var lower: Stream?
     private var observer: (any HandshakeObserver)?
     private var handler: (any StreamHandler)?
 
@@ -206,7 +206,7 @@ package final class TLSStream: ByteStream, StreamHandler {
 
     /// Nothing is left to say: the peer need not end its connection first. What is queued still goes out; then it does.
     private func closeWhenBothEnded() {
-        if hasEnded, endsOutput, isDrained { lower?.close() }
+        if hasEnded, endsOutput { lower?.closeOnceSent() }
     }
 
     package func reset() {

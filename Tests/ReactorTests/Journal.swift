@@ -50,6 +50,7 @@ final class Recorder: StreamHandler {
     var onReceived: (Recorder, ByteBuffer) -> Void = { _, _ in }
     var onEnded: (Recorder) -> Void = { _ in }
     var onWritability: (Recorder) -> Void = { _ in }
+    var onClosed: () -> Void = {}
 
     init(_ journal: Journal) {
         self.journal = journal
@@ -68,6 +69,7 @@ final class Recorder: StreamHandler {
     func closed() {
         journal.add(.closed)
         stream = nil
+        onClosed()
     }
 
     func writabilityChanged() {
@@ -80,7 +82,7 @@ final class Recorder: StreamHandler {
 struct Connection: Sendable {
     let peer: Socket
     let journal: Journal
-    private let recorder: ReactorBound<Recorder>
+    let recorder: ReactorBound<Recorder>
 
     /// `sendBuffer` and `receiveBuffer` in bytes make the stream's, and the peer's, socket fill up early.
     init(
@@ -112,6 +114,17 @@ struct Connection: Sendable {
     ) async -> Value? {
         let recorder = self.recorder
         return await reactor.submit { recorder.value(on: $0)?.stream.map(body) }
+    }
+
+    /// The bytes the peer is sent, as soon as there are `count`; fewer when the stream ends or nothing comes.
+    func read(_ count: Int) -> [UInt8] {
+        var all: [UInt8] = []
+        while all.count < count,
+            case .bytes(let bytes) = peer.receive(atMost: count - all.count, by: .now + .seconds(30))
+        {
+            all += bytes
+        }
+        return all
     }
 
     /// Everything the peer is sent until the end of the stream; nil when it ends otherwise.
