@@ -85,7 +85,7 @@ let package = Package(
             name: "tollgate",
             dependencies: [
                 "Control", "DemoUpstream", "Proxy", "Settings", "Gate", "Authentication", "Identity", "Policy",
-                "Routing", "RateLimit", "TLS",
+                "Reactor", "Routing", "RateLimit", "TLS",
                 "Upstream", "Audit", "StrictJSON", "Wire", locks, nio, nioPosix, logging, crypto,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

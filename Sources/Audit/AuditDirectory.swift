@@ -131,14 +131,9 @@ struct AuditDirectory: Sendable {
         } while end != path.endIndex
     }
 
-    /// Takes the directory for this writer; it stays taken as long as the result lives.
-    func lock() throws(AuditError) -> AuditDescriptor {
-        let descriptor = try AuditDescriptor(path: "\(path)/.lock", flags: O_RDWR | O_CREAT, mode: 0o640)
-        guard flock(descriptor.number, LOCK_EX | LOCK_NB) == 0 else {
-            if errno == EWOULDBLOCK { throw .directoryInUse(path: path) }
-            throw .system(operation: "flock", path: "\(path)/.lock", code: errno)
-        }
-        return descriptor
+    /// The file whose lock says whose the directory is; not locked yet.
+    func lockFile() throws(AuditError) -> AuditDescriptor {
+        try AuditDescriptor(path: "\(path)/.lock", flags: O_RDWR | O_CREAT, mode: 0o640)
     }
 
     /// The audit files, oldest first. Other names are none of ours.

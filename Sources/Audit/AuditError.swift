@@ -11,6 +11,16 @@ package enum AuditError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Nothing to verify or to query.
     case noFiles(path: String)
 
+    /// The errno that says the same.
+    var code: Int32 {
+        switch self {
+        case .system(_, _, let code): code
+        case .directoryInUse: EBUSY
+        case .unreadableTail: EILSEQ
+        case .noFiles: ENOENT
+        }
+    }
+
     package var description: String {
         switch self {
         case .system(let operation, let path, let code):

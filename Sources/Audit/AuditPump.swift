@@ -42,6 +42,15 @@ package final class AuditPump {
     private var pendingRecords: UInt64 = 0
     private var lastSync: Int64?
     private var isSyncFailing = false
+    /// Whether another process writes to the same trail: each takes it for a batch and lets go of it.
+    var isSharing = false
+    private var isKeptOut = false
+
+    /// Milliseconds that one process may wait for the other's batch, and at its start.
+    private enum Patience {
+        static let batch: Int32 = 50
+        static let start: Int32 = 10_000
+    }
 
     /// Opens the trail in `settings.directory` and continues it, after cutting off what a crash left unfinished.
     package convenience init(
@@ -58,10 +67,12 @@ package final class AuditPump {
         self.gauges = gauges
         syncInterval = settings.syncInterval
         seenDropped = [UInt64](repeating: 0, count: rings.count)
-        let opened = try AuditTrail.open(settings, calls: files)
+        isSharing = settings.isShared
+        let opened = try AuditTrail.open(settings, patience: settings.isShared ? Patience.start : 0, calls: files)
         trail = opened.trail
         chain = opened.chain
         events.recoveries = opened.recoveries
+        if isSharing { trail.leave() }
     }
 
     /// False after a failed write or fsync, until one succeeds.
@@ -69,6 +80,9 @@ package final class AuditPump {
 
     /// One bounded batch: seal, write, and fsync when the last one is long enough ago.
     package func step() -> Progress {
+        guard enter() else { return .stuck }
+        // Lines that are sealed already are the next ones of the chain, and nobody else's may come between.
+        defer { if isSharing, pending.isEmpty { trail.leave() } }
         let day = AuditTime.day(of: clock.unix())
         if pending.isEmpty {
             if trail.isOutdated(onDay: day), !rotate() { return .stuck }
@@ -86,6 +100,21 @@ package final class AuditPump {
         guard writePending(day: day) else { return .stuck }
         guard syncIfDue() else { return .stuck }
         return rings.contains { $0.consumedPosition != $0.publishedPosition } ? .behind : .caughtUp
+    }
+
+    private func enter() -> Bool {
+        do throws(AuditError) {
+            let found = try trail.enter(patience: Patience.batch)
+            if isKeptOut, !isSyncFailing { _ = note(0) }
+            isKeptOut = false
+            guard let found else { return true }
+            chain = found.chain
+            events.recoveries += found.recoveries
+            return true
+        } catch {
+            isKeptOut = true
+            return note(-Int(error.code))
+        }
     }
 
     /// Nanoseconds until written records are due for their fsync; nil when all are on the disk.

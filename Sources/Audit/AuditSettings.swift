@@ -21,6 +21,8 @@ package struct AuditSettings: Sendable, Equatable {
     package var syncInterval: Int64
     /// At most this long, in nanoseconds, `AuditWriter.stop()` keeps trying to write to a disk that refuses.
     package var stopPatience: Int64
+    /// Whether the process before still writes to the same directory: see `AuditWriter.share(_:)`.
+    package var isShared = false
 
     package init(
         directory: String, onFull: OnFull = .countLosses, ringBytes: Int = 16 << 20,

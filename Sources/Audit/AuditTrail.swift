@@ -7,6 +7,10 @@ import Glibc
 final class AuditTrail {
     let directory: AuditDirectory
     private let lock: AuditDescriptor
+    /// Whether no other writer can touch the files.
+    private(set) var isLocked = false
+    /// Whether another writer's end could not be read so far.
+    private var isRecovering = false
     private let calls: AuditFileCalls
     private let maximumFileBytes: Int64
     private var file: AuditDescriptor?
@@ -22,15 +26,17 @@ final class AuditTrail {
         var tornBytes: Int64
     }
 
-    /// Locks the directory and opens the newest file. Returns the chain to go on with and the torn lines cut off.
+    /// Locks the directory, which may take `patience` milliseconds, and opens the newest file. Returns the chain to go on
+    /// with and the torn lines cut off.
     static func open(
-        _ settings: AuditSettings, calls: AuditFileCalls
+        _ settings: AuditSettings, patience: Int32 = 0, calls: AuditFileCalls
     ) throws(AuditError) -> (trail: AuditTrail, chain: AuditChain, recoveries: [Recovery]) {
         let directory = AuditDirectory(path: settings.directory)
         try directory.create()
         let trail = AuditTrail(
-            directory: directory, lock: try directory.lock(), calls: calls,
+            directory: directory, lock: try directory.lockFile(), calls: calls,
             maximumFileBytes: settings.maximumFileBytes)
+        try trail.takeLock(patience: patience)
         let (chain, recoveries) = try trail.recover()
         return (trail, chain, recoveries)
     }
@@ -42,6 +48,57 @@ final class AuditTrail {
         self.lock = lock
         self.calls = calls
         self.maximumFileBytes = maximumFileBytes
+    }
+
+    // MARK: Sharing
+
+    private func takeLock(patience: Int32) throws(AuditError) {
+        var left = patience
+        while flock(lock.number, LOCK_EX | LOCK_NB) != 0 {
+            guard errno == EWOULDBLOCK || errno == EINTR else {
+                throw .system(operation: "flock", path: "\(directory.path)/.lock", code: errno)
+            }
+            guard left > 0 else { throw .directoryInUse(path: directory.path) }
+            _ = poll(nil, 0, 1)
+            left -= 1
+        }
+        isLocked = true
+    }
+
+    /// Takes the directory back after `leave`. Where another writer has been there meanwhile, the chain to go on with and
+    /// the torn lines cut off; nil where everything is as it was left.
+    ///
+    /// Waits for the other at most `patience` milliseconds.
+    func enter(patience: Int32) throws(AuditError) -> (chain: AuditChain, recoveries: [Recovery])? {
+        guard !isLocked else { return nil }
+        try takeLock(patience: patience)
+        do throws(AuditError) {
+            let hasChanged = try hasChanged()
+            guard isRecovering || hasChanged else { return nil }
+            // What was written here is not lost sight of with the file: the other may have begun the next one.
+            _ = sync()
+            isRecovering = true
+            let found = try recover()
+            isRecovering = false
+            return found
+        } catch {
+            leave()
+            throw error
+        }
+    }
+
+    /// Lets another writer have the directory. Nothing may be half written.
+    func leave() {
+        guard isLocked, flock(lock.number, LOCK_UN) == 0 else { return }
+        isLocked = false
+    }
+
+    private func hasChanged() throws(AuditError) -> Bool {
+        guard let newest = try directory.list().last else { return name != nil }
+        // A file that was full here may have had room for what the other wrote.
+        guard newest == name, file != nil else { return true }
+        let path = directory.path(of: newest)
+        return try AuditDescriptor(path: path, flags: O_RDONLY).size(path: path) != fileSize
     }
 
     private func recover() throws(AuditError) -> (AuditChain, [Recovery]) {

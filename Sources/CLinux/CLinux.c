@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -102,22 +103,32 @@ int tollgate_describe(const struct tollgate_address *address, char *text) {
     return 0;
 }
 
-int tollgate_local_port(int descriptor) {
-    struct tollgate_address address;
-    char text[46];
-    socklen_t length = sizeof address.storage;
-    if (getsockname(descriptor, (struct sockaddr *)&address.storage, &length) < 0) return -errno;
-    address.length = length;
-    return tollgate_describe(&address, text);
+int tollgate_listening_address(int descriptor, struct tollgate_address *address) {
+    int type = 0, listens = 0;
+    socklen_t size = sizeof type;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) < 0) return -errno;
+    size = sizeof listens;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0) return -errno;
+    socklen_t length = sizeof address->storage;
+    if (getsockname(descriptor, (struct sockaddr *)&address->storage, &length) < 0) return -errno;
+    address->length = length;
+    int family = address->storage.ss_family;
+    return type == SOCK_STREAM && listens && (family == AF_INET || family == AF_INET6) ? 0 : -EINVAL;
 }
 
-int tollgate_listen(const struct tollgate_address *address, int backlog) {
+int tollgate_adopt(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
+    return fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int tollgate_listen(const struct tollgate_address *address, int backlog, int shares) {
     int family = address->storage.ss_family;
     int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -errno;
     int on = 1;
     if (setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0 ||
+        (shares && setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
         bind(descriptor, (const struct sockaddr *)&address->storage, address->length) < 0 ||
         listen(descriptor, backlog) < 0) {
         int failure = -errno;

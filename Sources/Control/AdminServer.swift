@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -15,20 +16,17 @@ package final class AdminServer: Sendable {
         self.group = group
     }
 
-    /// Binds and starts to answer on a thread of its own, so that a scrape never delays a proxied request.
+    /// Starts to answer on a thread of its own, so that a scrape never delays a proxied request.
     ///
-    /// - Parameters:
-    ///   - host: a numeric address or a name.
-    ///   - port: 0 takes a free one; see `port`.
-    /// - Throws: the bind's error.
+    /// - Parameter descriptor: a listening socket, which stays the caller's.
+    /// - Throws: what the system says when it has no descriptor or memory left.
     package static func start(
-        host: String, port: Int, routes: AdminRoutes, limits: AdminLimits = AdminLimits()
+        listeningOn descriptor: Int32, routes: AdminRoutes, limits: AdminLimits = AdminLimits()
     ) async throws -> AdminServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let places = ConnectionPlaces(limits.maximumConnections)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 64)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 guard places.take() else { return channel.close() }
                 channel.closeFuture.whenComplete { _ in places.giveBack() }
@@ -41,15 +39,15 @@ package final class AdminServer: Sendable {
                 }
             }
         do {
-            return AdminServer(channel: try await bootstrap.bind(host: host, port: port).get(), group: group)
+            // The channel closes its descriptor with itself: it gets one of its own.
+            let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+            guard own >= 0 else { throw IOError(errnoCode: errno, reason: "fcntl") }
+            return AdminServer(channel: try await bootstrap.withBoundSocket(own).get(), group: group)
         } catch {
             try? await group.shutdownGracefully()
             throw error
         }
     }
-
-    /// The port it listens on.
-    package var port: Int { channel.localAddress?.port ?? 0 }
 
     /// Closes the listener and every connection, and ends its thread.
     package func stop() async {

@@ -40,6 +40,8 @@ package enum Refusal: Sendable {
     case auditUnavailable
     /// The verifier's queue is full.
     case overloaded
+    /// As many requests are under way as may be.
+    case crowded
 }
 
 /// What a refusal looks like on the wire; `Proxy.RefusalWriter` puts it into bytes.
@@ -153,6 +155,10 @@ extension Refusal {
             RefusalAnswer(
                 status: 503, outcome: .upstreamError, reason: "verifier-overloaded",
                 detail: "Too many credentials are being verified at once. Try again shortly.", retryAfter: 1)
+        case .crowded:
+            RefusalAnswer(
+                status: 503, outcome: .upstreamError, reason: "requests-in-flight",
+                detail: "The gateway has as many requests under way as it may. Try again shortly.", retryAfter: 1)
         }
     }
 

@@ -258,6 +258,8 @@ package struct ConnectionRules: Sendable {
     package var maximumConnections = 20_000
     /// On all loops together; 0 for no bound.
     package var maximumConnectionsPerAddress = 0
+    /// Requests under way on each loop, tunnels and event streams aside.
+    package var maximumRequests = 10_000
     /// Requests that one HTTP/2 connection may have under way.
     package var maximumStreams = 100
 

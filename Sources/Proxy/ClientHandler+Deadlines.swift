@@ -26,18 +26,19 @@ extension ClientHandler {
     func setDeadline(_ now: Int64) {
         let rules = worker.rules
         let waiting = machine.waiting
+        let isAnew = awaited != (waiting, exchange.number)
         defer { awaited = (waiting, exchange.number) }
         switch waiting {
         case .restOfHead, .clientToRead, .endOfTunnel, .peerToClose:
             // These have one deadline from their beginning on: nothing that drips in puts it off.
-            if awaited == (waiting, exchange.number), deadline != .max { return }
+            if !isAnew, deadline != .max { return }
         case .request, .requestBody, .answer, .events, .tunnel, .verdict, .upstream, .nothing:
             break
         }
         var expires = Int64.max
         let wait: Int64?
         switch waiting {
-        case .request: wait = rules.idleTimeout
+        case .request: wait = worker.isDraining ? worker.lastCall : rules.idleTimeout
         case .restOfHead: wait = rules.headTimeout
         case .requestBody: wait = patienceForBody(now)
         case .clientToRead: wait = patienceForReading(now)
@@ -55,7 +56,9 @@ extension ClientHandler {
         case .tunnel:
             wait = rules.streamIdleTimeout
             expires = expiry
-        case .peerToClose: wait = stream?.isDrained ?? true ? 2_000_000_000 : patienceForReading(now)
+        case .peerToClose:
+            // What was written in this round is still on its way to the kernel: only later does what is left say anything.
+            wait = isAnew || stream?.isDrained ?? true ? 2_000_000_000 : patienceForReading(now)
         case .verdict, .upstream, .nothing: wait = nil
         }
         patience = wait.map { now + $0 } ?? .max

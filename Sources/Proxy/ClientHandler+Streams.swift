@@ -17,6 +17,7 @@ extension ClientHandler {
             refuse(Refused(.auditUnavailable, limit: exchange.limit), now)
             return false
         }
+        worker.streamOpened()
         exchange.open(kind, status: machine.status, bytesIn: machine.bytesIn, peer: peerText, worker: worker, now)
         // The configuration may have changed between the verdict and the answer.
         guard exchange.generation != worker.gatekeeper.generation else { return true }
@@ -110,20 +111,18 @@ extension ClientHandler {
         guard let kind = exchange.stream else { return }
         exchange.close(
             kind, end, status: machine.status, bytesIn: machine.bytesIn, peer: peerText, worker: worker, now)
-        worker.exchangeEnded()
+        worker.streamClosed()
     }
 
     // MARK: Draining
 
-    /// Closes the connection when it is idle, else after the present request. A WebSocket is told to go, as soon as no
-    /// frame is under way towards the client; other streams may last until `abandon`.
+    /// Closes the connection after the present request. One that is idle has a moment for a request that is on its way
+    /// already: that one is answered, and told that it was the last. A WebSocket is told to go, as soon as no frame is
+    /// under way towards the client; other streams may last until `abandon`.
     func drain() {
         machine.drain()
         let now = worker.now()
-        if machine.isIdle, let stream {
-            // What is still queued is the end of an answer.
-            if stream.isDrained { close() } else { perform(machine.finish(), now) }
-        }
+        if machine.isIdle { setDeadline(now.monotonic) }
         partIfAwaited(now)
     }
 

@@ -187,6 +187,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         }
         worker.exchangeBegan()
         guard worker.mayRecord else { return refuse(Refused(.auditUnavailable), now) }
+        guard !worker.isCrowded else { return refuse(Refused(.crowded), now) }
         worker.adoptLatest()
         decide(attempted: nil, now)
     }
@@ -291,7 +292,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
     func perform(_ action: ExchangeMachine.NextAction, _ now: Now) {
         switch action {
         case .advance:
-            if worker.isDraining, machine.isIdle { return drain() }
+            if worker.isDraining { machine.drain() }
             // Requests pipelined behind one another come back here: a loop, not a recursion for each of them.
             guard !isAdvancing else { return }
             isAdvancing = true

@@ -4,7 +4,7 @@ package import Gate
 package import Logging
 import NIOPosix
 package import RateLimit
-import Reactor
+package import Reactor
 import NIOConcurrencyHelpers
 import Synchronization
 package import TLS
@@ -74,6 +74,7 @@ package final class GatewayServer: Sendable {
     private let shared: Worker.Shared
     private let audit: AuditWriter?
     private let workers = NIOLockedValueBox<[ReactorBound<Worker>]>([])
+    private let sockets = NIOLockedValueBox<[ListeningSocket]>([])
     private let listening = NIOLockedValueBox<[ReactorBound<Acceptor>]>([])
     private let draining = Atomic<Bool>(false)
 
@@ -101,8 +102,10 @@ package final class GatewayServer: Sendable {
         }
     }
 
-    /// Starts the workers and binds every listener on each. Returns the ports, in the order of the options.
-    package func start() async throws -> [Int] {
+    /// Starts the workers, which all take connections of every listener. Returns the ports, in the order of the options.
+    ///
+    /// A listener takes over those of the `inherited` sockets that are at its address, and opens its own where there is none.
+    package func start(inheriting inherited: [ListeningSocket] = []) async throws -> [Int] {
         shared.verifiers.start()
         shared.hashers.start()
         for (index, reactor) in reactors.enumerated() {
@@ -117,39 +120,56 @@ package final class GatewayServer: Sendable {
             workers.withLockedValue { $0.append(worker) }
         }
         var ports: [Int] = []
-        for listener in options.listeners {
-            var port = listener.port
-            for (reactor, worker) in zip(reactors, workers.withLockedValue { $0 }) {
-                port = try await listen(listener, port: port, on: reactor, worker: worker)
-            }
-            ports.append(port)
-        }
+        for listener in options.listeners { ports.append(try await listen(listener, inheriting: inherited)) }
         return ports
     }
 
     private func listen(
-        _ listener: ListenerAddress, port: Int, on reactor: ReactorHandle, worker: ReactorBound<Worker>
+        _ listener: ListenerAddress, inheriting inherited: [ListeningSocket]
     ) async throws(ServerError) -> Int {
-        guard let address = StreamAddress(resolving: listener.host, port: port) else {
+        guard let address = StreamAddress(resolving: listener.host, port: listener.port) else {
             throw .cannotListen(listener, reason: "the host has no address")
         }
-        let result = await reactor.submit { reactor -> Result<(ReactorBound<Acceptor>, Int), ReactorError> in
+        var found = inherited.filter { $0.isAt(address) }
+        do throws(ReactorError) {
+            if found.isEmpty {
+                found.append(try ListeningSocket(at: address))
+                while found.count < reactors.count { found.append(try ListeningSocket(at: found[0].address)) }
+            }
+        } catch {
+            throw .cannotListen(listener, reason: "\(error)")
+        }
+        // Among those of one address the kernel spreads connections: each has to have a taker.
+        let workers = self.workers.withLockedValue { $0 }
+        for index in 0..<max(found.count, reactors.count) {
+            let turn = index % reactors.count
+            try await accept(from: found[index % found.count], listener, on: reactors[turn], worker: workers[turn])
+        }
+        sockets.withLockedValue { $0 += found }
+        return found[0].address.port
+    }
+
+    private func accept(
+        from socket: ListeningSocket, _ listener: ListenerAddress, on reactor: ReactorHandle,
+        worker: ReactorBound<Worker>
+    ) async throws(ServerError) {
+        let result = await reactor.submit { reactor -> Result<ReactorBound<Acceptor>, ReactorError> in
             Result { () throws(ReactorError) in
-                let acceptor = try Acceptor(reactor, address: address) { descriptor, peer in
+                let acceptor = try Acceptor(reactor, on: socket) { descriptor, peer in
                     guard let worker = worker.value(on: reactor) else { return }
                     worker.accepted(descriptor, from: peer, at: listener)
                 }
-                return (ReactorBound(acceptor, on: reactor), acceptor.port)
+                return ReactorBound(acceptor, on: reactor)
             }
         }
         switch result {
-        case .success((let acceptor, let port)):
-            listening.withLockedValue { $0.append(acceptor) }
-            return port
-        case .failure(let error):
-            throw .cannotListen(listener, reason: "\(error)")
+        case .success(let acceptor): listening.withLockedValue { $0.append(acceptor) }
+        case .failure(let error): throw .cannotListen(listener, reason: "\(error)")
         }
     }
+
+    /// The sockets it listens on, for the process that is to take over.
+    package var listeningSockets: [ListeningSocket] { sockets.withLockedValue { $0 } }
 
     /// Makes a configuration the one in force for every request that is decided from now on.
     package func publish(_ publication: Publication) {
@@ -159,7 +179,7 @@ package final class GatewayServer: Sendable {
     /// Whether new requests are welcome.
     package var isReady: Bool { !draining.load(ordering: .relaxed) }
 
-    /// Takes no new connections, ends idle ones, and waits until the rest have ended or the time is over.
+    /// Takes no new connections, ends idle ones after a moment, and waits until the rest have ended or the time is over.
     ///
     /// `timeout` in nanoseconds. Returns whether every request was finished.
     package func drain(timeout: Int64) async -> Bool {
@@ -174,13 +194,14 @@ package final class GatewayServer: Sendable {
                 for acceptor in acceptors { acceptor.value(on: reactor)?.close() }
             }
         }
+        sockets.withLockedValue { $0 = [] }
         let workers = self.workers.withLockedValue { $0 }
         let reactors = self.reactors
         return await withTaskGroup(of: Bool.self) { group in
             group.addTask {
                 await withDiscardingTaskGroup { drains in
                     for (reactor, worker) in zip(reactors, workers) {
-                        drains.addTask { await Self.drained(worker, on: reactor) }
+                        drains.addTask { await Self.drained(worker, on: reactor, within: timeout) }
                     }
                 }
                 return true
@@ -201,11 +222,13 @@ package final class GatewayServer: Sendable {
         }
     }
 
-    private static func drained(_ worker: ReactorBound<Worker>, on reactor: ReactorHandle) async {
+    private static func drained(
+        _ worker: ReactorBound<Worker>, on reactor: ReactorHandle, within timeout: Int64
+    ) async {
         await withCheckedContinuation { continuation in
             reactor.execute { reactor in
                 guard let worker = worker.value(on: reactor) else { return continuation.resume() }
-                worker.drain { continuation.resume() }
+                worker.drain(within: timeout) { continuation.resume() }
             }
         }
     }

@@ -13,7 +13,7 @@ extension Refusal {
             }
         case .malformed, .malformedBody, .path, .misdirected, .unrouted, .methodNotAllowed, .unauthenticated, .guessing,
             .solutionRequired, .limited, .forbidden, .headTimeout, .bodyTimeout, .bodyTooSlow, .auditUnavailable,
-            .overloaded:
+            .overloaded, .crowded:
             .unknown
         }
     }

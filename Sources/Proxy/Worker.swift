@@ -59,7 +59,11 @@ final class Worker {
     private(set) var rules = ConnectionRules()
     private(set) var limitLines: LimitLines
     private(set) var inFlight = 0
+    /// Those of them that are tunnels or event streams: they are bounded by the connections.
+    private var streaming = 0
     private(set) var isDraining = false
+    /// While draining: how long an idle connection is left open for a request that may be on its way to it.
+    private(set) var lastCall: Int64 = 0
 
     private var targets: [String: UpstreamTarget] = [:]
     private var wheel: DeadlineWheel
@@ -229,10 +233,6 @@ final class Worker {
     }
 
     private func take(_ descriptor: Int32, from address: PeerAddress, at listener: ListenerAddress) {
-        guard !isDraining else {
-            close(descriptor)
-            return
-        }
         var place: AddressPlaces.Place?
         if rules.maximumConnectionsPerAddress > 0 {
             place = shared.places.take(for: address, of: rules.maximumConnectionsPerAddress)
@@ -259,6 +259,7 @@ final class Worker {
     func ended(_ greeting: ProxyGreeting, isBad: Bool) {
         greetings[ObjectIdentifier(greeting)] = nil
         if isBad { metrics.badProxyHeaders.add() }
+        tellWhenEmpty()
     }
 
     func began(_ handshake: ClientHandshake) {
@@ -269,17 +270,19 @@ final class Worker {
     func ended(_ handshake: ClientHandshake, _ result: HandshakeResult) {
         handshakes[ObjectIdentifier(handshake)] = nil
         metrics.handshakes[result.rawValue].add()
+        tellWhenEmpty()
     }
 
     func opened(_ connection: any ClientConnection) {
         metrics.connections.add()
         connections[ObjectIdentifier(connection)] = connection
+        if isDraining { connection.drain() }
     }
 
     func closed(_ connection: any ClientConnection) {
         metrics.closedConnections.add()
         connections[ObjectIdentifier(connection)] = nil
-        if connections.isEmpty { tellEmpty() }
+        tellWhenEmpty()
     }
 
     /// The same connection is somebody else's from now on.
@@ -294,20 +297,25 @@ final class Worker {
         !isDraining && connections.count + handshakes.count + greetings.count < rules.maximumConnections
     }
 
-    /// Ends idle connections now and the others after their present request; calls back when none is left.
-    func drain(_ whenDone: @escaping @Sendable () -> Void) {
+    /// Ends idle connections within a second, or half of `timeout` nanoseconds where that is less, and the others after
+    /// their present request; calls back when none is left.
+    func drain(within timeout: Int64, _ whenDone: @escaping @Sendable () -> Void) {
         isDraining = true
+        lastCall = min(1_000_000_000, timeout / 2)
         whenEmpty.append(whenDone)
-        for handshake in handshakes.values { handshake.close() }
-        for greeting in Array(greetings.values) { greeting.close() }
         for handler in connections.values { handler.drain() }
-        if connections.isEmpty { tellEmpty() }
+        tellWhenEmpty()
     }
 
-    private func tellEmpty() {
-        let told = whenEmpty
-        whenEmpty = []
-        for body in told { body() }
+    /// After the present event, because what ends may be a handshake whose connection begins.
+    private func tellWhenEmpty() {
+        guard isDraining, !whenEmpty.isEmpty else { return }
+        reactor.afterEvent { [self] in
+            guard connections.isEmpty, handshakes.isEmpty, greetings.isEmpty else { return }
+            let told = whenEmpty
+            whenEmpty = []
+            for body in told { body() }
+        }
     }
 
     /// Ends what is left, and everything that belongs to the loop.
@@ -365,6 +373,16 @@ final class Worker {
     func exchangeBegan() { inFlight += 1 }
 
     func exchangeEnded() { inFlight -= 1 }
+
+    func streamOpened() { streaming += 1 }
+
+    func streamClosed() {
+        streaming -= 1
+        exchangeEnded()
+    }
+
+    /// Whether there are more requests under way, the newest included, than the configuration allows.
+    var isCrowded: Bool { inFlight - streaming > rules.maximumRequests }
 
     /// Whether a record of one more request will surely find room, where the configuration asks for that.
     var mayRecord: Bool { ring?.mayAdmit(inFlight: inFlight) ?? true }

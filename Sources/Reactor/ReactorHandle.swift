@@ -142,6 +142,8 @@ enum Events {
     static let hangUp: UInt32 = 0x010
     static let peerEnded: UInt32 = 0x2000
     static let edge: UInt32 = 1 << 31
+    /// Of several loops that watch one socket, not all are woken for one connection.
+    static let exclusive: UInt32 = 1 << 28
 }
 
 /// A value that belongs to a reactor's thread and is carried past others: it can be had only where the reactor is.

@@ -13,9 +13,9 @@ import Testing
                     MetricFamily("tollgate_up", help: "Whether it runs.", kind: .gauge, samples: [.init(.integer(1))])
                 ])
             })
-        let server = try await AdminServer.start(host: "127.0.0.1", port: 0, routes: routes, limits: limits)
+        let (server, port) = try await AdminServer.start(routes, limits: limits)
         do {
-            let result = try await body(server.port)
+            let result = try await body(port)
             await server.stop()
             return result
         } catch {

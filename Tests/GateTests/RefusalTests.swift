@@ -30,6 +30,7 @@ import Wire
             (.upstream(.responseTimeout), 504, .upstreamError), (.upstream(.connectTimeout), 504, .upstreamError),
             (.upstream(.noHealthyEndpoint(retryAfter: 3)), 503, .upstreamError),
             (.auditUnavailable, 503, .upstreamError), (.overloaded, 503, .upstreamError),
+            (.crowded, 503, .upstreamError),
         ]
         for (refusal, status, outcome) in expected {
             let answer = refusal.answer
@@ -64,7 +65,7 @@ import Wire
     @Test func everyTextCanStandUnescapedInAProblemDocument() {
         var refusals: [Refusal] = [
             .unrouted, .methodNotAllowed(allow: []), .guessing(verdict), .limited(verdict), .solutionRequired,
-            .forbidden, .headTimeout, .bodyTimeout, .bodyTooSlow, .auditUnavailable, .overloaded,
+            .forbidden, .headTimeout, .bodyTimeout, .bodyTooSlow, .auditUnavailable, .overloaded, .crowded,
             .unauthenticated(.missing),
             .unauthenticated(.contradictory), .unauthenticated(.keysUnavailable(issuer: "i")),
             .unauthenticated(.overloaded),

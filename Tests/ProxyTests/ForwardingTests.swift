@@ -126,4 +126,42 @@ import Testing
         await gateway.stop()
     }
 
+    @Test("Beyond the bound on requests under way the next one is told to come again, and streams do not count")
+    func requestsUnderWay() async throws {
+        let latch = Latch()
+        let origin = try RawOrigin { request in
+            switch request.target {
+            case "/public/held":
+                .afterBody { _ in [.await(latch), .text("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nheld")] }
+            case "/public/events":
+                .afterBody { _ in
+                    [.text("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"), .hang]
+                }
+            case _: .answer("HTTP/1.1 204 No Content\r\n\r\n")
+            }
+        }
+        let gateway = try await Gateway(origin: origin, adjust: { $0.maximumRequests = 2 })
+        func client(asking path: String) throws -> RawClient {
+            let client = try RawClient(port: gateway.port)
+            client.send("GET /public/\(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+            return client
+        }
+        let streams = try (0..<3).map { _ in
+            let stream = try client(asking: "events")
+            #expect(stream.head()?.status == 200)
+            return stream
+        }
+        let held = try (0..<2).map { _ in try client(asking: "held") }
+        #expect(eventually { origin.requests.count == 5 })
+        let late = try client(asking: "late")
+        let refused = try #require(late.answer())
+        #expect(refused.status == 503)
+        #expect(refused.value("retry-after") == "1")
+        latch.open()
+        for client in held { #expect(client.answer()?.text == "held") }
+        late.send("GET /public/again HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(late.answer()?.status == 204)
+        for stream in streams { stream.close() }
+        await gateway.stop()
+    }
 }

@@ -121,7 +121,7 @@ struct ReactorTests {
             let outcome = await reactor.submit { reactor in
                 reactor.deaf {
                     do throws(ReactorError) {
-                        _ = try Acceptor(reactor, address: address) { _, _ in }
+                        _ = try Acceptor(reactor, on: ListeningSocket(at: address)) { _, _ in }
                         return "listens"
                     } catch { return error.description }
                 }

@@ -1,22 +1,26 @@
 #!/usr/bin/env python3
-"""A million requests through a gateway that is reloaded every second while an upstream dies and comes back.
+"""A million requests through a gateway that is reloaded every second and replaced by another process now and then, while an
+upstream dies and comes back.
 
 What must hold, request by request:
   - every request sent is answered; none is cut or truncated, no new connection fails
   - every answer is 2xx, except 502 and 504 while an endpoint was just killed (its own failure, not ours); 503 never,
     because the other endpoint lives throughout
   - the audit trail has exactly one record for every answer, names the same statuses, verifies, and lost nothing
-  - memory and file descriptors do not grow with the reloads
+  - memory and file descriptors do not grow with the reloads (looked at where no process replaces another)
 
   soak.py                     a million requests
   soak.py --requests 50000    a short one
+  soak.py --replace-every 0   reloads only
   soak.py --strict            no 5xx at all: requests whose endpoint died are expected to have been sent again
 """
 
 import argparse
 import collections
+import ctypes
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,12 +47,69 @@ class Bench:
         self.origin_port = self.origin_ports[0]
 
 
+def adopt_orphans():
+    """A process that took over from a child of ours is ours when that one has ended (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+class Gateway:
+    """The process that serves now: the one that was started, or whichever has taken over since."""
+
+    def __init__(self, row):
+        self.first, self.pid, self.replaced = row.process, row.process.pid, 0
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def replace(self, seconds=30):
+        """Starts the next process and waits until it serves."""
+        self.signal(signal.SIGUSR2)
+        wanted, deadline = self.replaced + 1, time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            log = self.first.log(last=1 << 20)
+            started = re.findall(r"Another process is to take over\..*pid=\"(\d+)", log)
+            if len(started) == wanted and log.count("Draining.") == wanted:
+                self.pid, self.replaced = int(started[-1]), wanted
+                return
+            if "this one goes on" in log or "can take over" in log:
+                break
+            time.sleep(0.05)
+        raise RuntimeError("no process took over:\n" + self.first.log())
+
+    def memory(self):
+        with open("/proc/%d/status" % self.pid) as file:
+            return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+
+    def files(self):
+        return len(os.listdir("/proc/%d/fd" % self.pid))
+
+    def stop(self, seconds=40):
+        """Ends it; exit codes of all processes, in the order in which they ended."""
+        self.signal(signal.SIGTERM)
+        codes = [self.first.popen.wait(seconds)]
+        deadline = time.monotonic() + seconds
+        while len(codes) <= self.replaced and time.monotonic() < deadline:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid:
+                codes.append(os.waitstatus_to_exitcode(status))
+            else:
+                time.sleep(0.05)
+        if len(codes) <= self.replaced:
+            codes.append("one that still runs")
+            os.kill(self.pid, signal.SIGKILL)
+        return codes
+
+
 class Trouble(threading.Thread):
-    """Reloads every second; kills the second origin every few seconds and starts it again; samples the process."""
+    """Reloads every second, replaces the process now and then, kills the second origin every few seconds and starts it again;
+    samples the process."""
 
     def __init__(self, bench, row, options):
         super().__init__(daemon=True)
-        self.bench, self.row, self.options = bench, row, options
+        self.bench, self.gateway, self.options = bench, Gateway(row), options
         self.done, self.reloads, self.broken, self.kills = threading.Event(), 0, 0, []
         self.resident, self.descriptors, self.error = [], [], None
         self.path = bench.lab.path(row.slug(), "gateway.json")
@@ -71,7 +132,12 @@ class Trouble(threading.Thread):
             extra = {"name": "extra", "match": {"path": "/extra/%d/**" % self.reloads}, "upstream": "things",
                      "authenticate": []}
             self.write(json.dumps(dict(self.valid, routes=self.valid["routes"] + [extra])))
-        self.row.process.popen.send_signal(signal.SIGHUP)
+        self.gateway.signal(signal.SIGHUP)
+
+    def replace(self):
+        # A process that cannot read its configuration takes over from nobody: the file is a good one by then.
+        self.write(json.dumps(self.valid))
+        self.gateway.replace()
 
     def run(self):
         try:
@@ -81,13 +147,17 @@ class Trouble(threading.Thread):
 
     def trouble(self):
         started, next_reload, next_kill, down_until = time.monotonic(), 1.0, self.options.kill_every, None
+        next_replacement = self.options.replace_every or float("inf")
         while not self.done.wait(0.05):
             now = time.monotonic() - started
             if now >= next_reload:
                 next_reload += 1.0
                 self.reload()
-                self.resident.append(self.row.process.rss()[0])
-                self.descriptors.append(self.row.process.files())
+                self.resident.append(self.gateway.memory())
+                self.descriptors.append(self.gateway.files())
+            if now >= next_replacement:
+                next_replacement += self.options.replace_every
+                self.replace()
             if down_until is None and now >= next_kill:
                 self.kills.append([time.time() * 1000, float("inf")])
                 self.bench.origins[1].stop(signal.SIGKILL)
@@ -152,7 +222,7 @@ def judge(options, counted, trouble, trail, verified):
         wrong.append("audit verify: exit %d: %s" % (verified.returncode, (verified.stdout + verified.stderr)[-500:]))
     # Growth is judged from the middle of the run on, when caches and pools are full.
     half = len(trouble.resident) // 2
-    if half >= 5:
+    if half >= 5 and not trouble.gateway.replaced:
         if trouble.resident[-1] > trouble.resident[half] * 1.25 + 4096:
             wrong.append("memory grew from %d to %d KiB in the second half" % (
                 trouble.resident[half], trouble.resident[-1]))
@@ -170,6 +240,8 @@ def main():
     parser.add_argument("--tokens", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=0, help="0: as many as the gateway chooses")
     parser.add_argument("--kill-every", type=float, default=3.0, metavar="SECONDS")
+    parser.add_argument("--replace-every", type=float, default=8.0, metavar="SECONDS",
+                        help="between two processes that take over; 0: none does")
     parser.add_argument("--down-for", type=float, default=1.0, metavar="SECONDS")
     parser.add_argument("--grace", type=float, default=1.0, metavar="SECONDS",
                         help="after an endpoint is back, how long 502 and 504 are still its own")
@@ -182,6 +254,7 @@ def main():
     with workbench.Lab(options.keep) as bench_lab:
         bench_lab.cores = {}  # nothing is pinned: a soak wants every interleaving it can get
         bench = Bench(bench_lab, options)
+        adopt_orphans()
         row = peers.Tollgate(bench)
         row.start()
         volley = bench_lab.compile("volley", folder=HERE)
@@ -194,7 +267,7 @@ def main():
         seconds = time.monotonic() - started
         trouble.done.set()
         trouble.join()
-        code = row.process.stop(seconds=30)
+        codes = trouble.gateway.stop()
         if not done.stdout.startswith("{"):
             raise workbench.Missing("volley: %s\n%s" % (done.stderr, row.process.log()))
         counted = json.loads(done.stdout)
@@ -202,10 +275,11 @@ def main():
         verified = subprocess.run([bench.binary, "audit", "verify", folder], capture_output=True, text=True)
         trail = audit(folder)
         wrong = judge(options, counted, trouble, trail, verified)
-        if code != 0:
-            wrong.append("the gateway ended with %s after SIGTERM:\n%s" % (code, row.process.log()))
-        print("%d requests in %.1f s over %d connections, %d reloads (%d of them with a broken file), %d kills" % (
-            counted["sent"], seconds, counted["opened"], trouble.reloads, trouble.broken, len(trouble.kills)))
+        if any(codes):
+            wrong.append("gateways ended with %s after SIGTERM:\n%s" % (codes, row.process.log()))
+        print("%d requests in %.1f s over %d connections, %d reloads (%d of them with a broken file), %d processes that took "
+              "over, %d kills" % (counted["sent"], seconds, counted["opened"], trouble.reloads, trouble.broken,
+                                  trouble.gateway.replaced, len(trouble.kills)))
         print("answers       %s" % counted["statuses"])
         print("connections   %d told to close, %d requests cut, %d truncated, %d not accepted" % (
             counted["toldToClose"], counted["cut"], counted["truncated"], counted["unaccepted"]))

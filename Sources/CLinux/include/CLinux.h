@@ -40,10 +40,13 @@ void tollgate_eventfd_drain(int descriptor);
 int tollgate_resolve(const char *host, uint16_t port, int resolves, struct tollgate_address *addresses, int count);
 // The numeric host into `text` of 46 bytes; returns the port.
 int tollgate_describe(const struct tollgate_address *address, char *text);
-int tollgate_local_port(int descriptor);
+// The address of a listening TCP socket; an error for any other descriptor.
+int tollgate_listening_address(int descriptor, struct tollgate_address *address);
 
-// Non-blocking, close-on-exec sockets with TCP_NODELAY.
-int tollgate_listen(const struct tollgate_address *address, int backlog);
+// Non-blocking, close-on-exec sockets with TCP_NODELAY. Several may listen at one address where each `shares` it.
+int tollgate_listen(const struct tollgate_address *address, int backlog, int shares);
+// Makes a socket that another process has opened like those that are opened here.
+int tollgate_adopt(int descriptor);
 int tollgate_accept(int descriptor, struct tollgate_address *peer);
 int tollgate_connect(const struct tollgate_address *address);
 // What a finished connection attempt came to: 0 or a negative errno.

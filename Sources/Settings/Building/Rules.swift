@@ -43,6 +43,7 @@ extension LimitSettings {
         rules.streamIdleTimeout = streamIdleTimeout.wholeNanoseconds
         rules.maximumConnections = maximumConnections
         rules.maximumConnectionsPerAddress = maximumConnectionsPerAddress
+        rules.maximumRequests = maximumRequests
         rules.maximumStreams = maximumStreams
         return rules
     }

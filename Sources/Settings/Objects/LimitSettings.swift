@@ -23,6 +23,8 @@ package struct LimitSettings: Sendable {
     package var streamIdleTimeout = Duration.seconds(3_600)
     package var maximumConnections = 20_000
     package var maximumConnectionsPerAddress = 0
+    /// Under way on each event loop.
+    package var maximumRequests = 10_000
     /// Of one HTTP/2 connection.
     package var maximumStreams = 100
     /// How long requests in flight may take to end after the signal to stop.
@@ -72,6 +74,10 @@ package struct LimitSettings: Sendable {
                 "maximumConnectionsPerAddress", \.maximumConnectionsPerAddress, .integer(0...10_000_000),
                 "Connections that one client address, or one IPv6 /64, may have open on all loops together; beyond it new"
                     + " ones are closed at once. 0 for no bound, because a whole company may share an address."),
+            Field(
+                "maximumRequests", \.maximumRequests, .integer(1...10_000_000),
+                "Requests that each event loop has under way, tunnels and event streams aside; beyond it new ones are answered"
+                    + " 503 with Retry-After, before anything else is asked."),
             Field(
                 "maximumStreams", \.maximumStreams, .integer(1...10_000),
                 "Requests that a client may have under way on one HTTP/2 connection; beyond it they are refused."),

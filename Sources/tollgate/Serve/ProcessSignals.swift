@@ -9,11 +9,16 @@ final class ProcessSignals: Sendable {
     /// - Parameters:
     ///   - onStop: SIGTERM or SIGINT arrived.
     ///   - onReload: SIGHUP arrived.
-    init(onStop: @escaping @Sendable () -> Void, onReload: @escaping @Sendable () -> Void) {
+    ///   - onReplace: SIGUSR2 arrived.
+    init(
+        onStop: @escaping @Sendable () -> Void, onReload: @escaping @Sendable () -> Void,
+        onReplace: @escaping @Sendable () -> Void
+    ) {
         // A peer that goes away while we write is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         let reactions: [(number: Int32, reaction: @Sendable () -> Void)] = [
             (SIGTERM, onStop), (SIGINT, onStop), (SIGHUP, onReload),
+            (SIGUSR2, onReplace),
         ]
         unsafe sources = reactions.map { number, reaction in
             signal(number, SIG_IGN)

@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import Proxy
 import RateLimit
+import Reactor
 import Settings
 import NIOConcurrencyHelpers
 import TLS
@@ -27,6 +28,7 @@ final class RunningGateway: Sendable {
     private let keyClient: KeyClient
     private let tickets: TLSTicketKeys
     private let admin = NIOLockedValueBox<AdminServer?>(nil)
+    private let adminSocket = NIOLockedValueBox<ListeningSocket?>(nil)
     private let state: NIOLockedValueBox<State>
 
     /// The configuration in force.
@@ -46,15 +48,19 @@ final class RunningGateway: Sendable {
         state = NIOLockedValueBox(State(plan: plan, sources: sources, configuredAt: SystemClock.now().unix))
     }
 
-    /// Opens the audit trail, then the listeners, then the admin listener.
-    static func start(_ plan: Plan, file: String) async throws -> RunningGateway {
+    /// Opens the audit trail, then the listeners, then the admin listener; with the sockets of `inheritance` where they are
+    /// at the places of the configuration.
+    static func start(_ plan: Plan, file: String, inheritance: Inheritance) async throws -> RunningGateway {
         let settings = plan.settings
         let log = logger(settings.logging)
         for warning in plan.warnings { log.warning("\(warning)") }
 
         let workers = settings.workers > 0 ? settings.workers : System.coreCount
         // The trail first: where it is another gateway's, nothing else has begun that would have to be ended.
-        let audit = settings.audit.enabled ? try AuditWriter(settings.audit.trail, loops: workers) : nil
+        var trail = settings.audit.trail
+        // The process before goes on to write for as long as it has requests.
+        trail.isShared = inheritance.predecessor != nil
+        let audit = settings.audit.enabled ? try AuditWriter(trail, loops: workers) : nil
         // The server exists only after the first snapshot; keys can be withdrawn only after that.
         let feed = NIOLockedValueBox<SnapshotFeed?>(nil)
         let client = KeyClient()
@@ -91,7 +97,7 @@ final class RunningGateway: Sendable {
             plan, file: file, log: log, server: server, audit: audit, registry: registry, keyClient: client,
             tickets: tickets, sources: sources)
         do {
-            try await gateway.listen()
+            try await gateway.listen(inheriting: inheritance)
         } catch {
             await gateway.end()
             throw error
@@ -99,9 +105,9 @@ final class RunningGateway: Sendable {
         return gateway
     }
 
-    private func listen() async throws {
+    private func listen(inheriting inheritance: Inheritance) async throws {
         let settings = plan.settings
-        let ports = try await server.start()
+        let ports = try await server.start(inheriting: inheritance.sockets)
         for (listener, port) in zip(settings.listeners, ports) {
             log.notice(
                 "Listening.",
@@ -110,15 +116,40 @@ final class RunningGateway: Sendable {
                     "address": "\(HostAndPort(host: listener.address.host, port: port))",
                 ])
         }
-        guard settings.admin.enabled else { return }
-        let address = settings.admin.address
+        if settings.admin.enabled { try await listen(at: settings.admin.address, inheriting: inheritance.sockets) }
+        let own = server.listeningSockets + [adminSocket.withLockedValue { $0 }].compactMap { $0 }
+        let unused = inheritance.sockets.filter { socket in !own.contains { $0 === socket } }
+            .map { "\(HostAndPort(host: $0.address.host, port: $0.address.port))" }
+        let others = unused + inheritance.strangers.map { "descriptor \($0)" }
+        guard !others.isEmpty else { return }
+        log.warning(
+            "Sockets that the process was started with are at no listener's address.",
+            metadata: ["sockets": "\(others.joined(separator: " "))"])
+    }
+
+    private func listen(at address: HostAndPort, inheriting inherited: [ListeningSocket]) async throws {
+        let name = ListenerAddress(name: "admin", host: address.host, port: address.port)
+        guard let place = StreamAddress(resolving: address.host, port: address.port) else {
+            throw ServerError.cannotListen(name, reason: "the host has no address")
+        }
+        var socket = inherited.first { $0.isAt(place) }
+        do throws(ReactorError) {
+            // Not shared: a second gateway at the same place is a mistake, and is noticed here.
+            if socket == nil { socket = try ListeningSocket(at: place, shares: false) }
+        } catch {
+            throw ServerError.cannotListen(name, reason: "\(error)")
+        }
+        guard let socket else { return }
         let routes = AdminRoutes(
             readiness: { [server] in server.isReady }, metrics: { [weak self] in self?.report() ?? MetricsReport() })
-        let started = try await AdminServer.start(host: address.host, port: address.port, routes: routes)
+        let started = try await AdminServer.start(listeningOn: socket.descriptor, routes: routes)
         admin.withLockedValue { $0 = started }
+        adminSocket.withLockedValue { $0 = socket }
         log.notice(
             "Listening.",
-            metadata: ["listener": "admin", "address": "\(HostAndPort(host: address.host, port: started.port))"])
+            metadata: [
+                "listener": "admin", "address": "\(HostAndPort(host: address.host, port: socket.address.port))",
+            ])
     }
 
     // MARK: Reloading
@@ -189,11 +220,47 @@ final class RunningGateway: Sendable {
         return names
     }
 
+    // MARK: Replacing
+
+    /// Starts the process that is to take over, with the sockets of this one. Until it is ready nothing changes. Nil, and said
+    /// why, where it cannot be started.
+    func startSuccessor() -> Successor? {
+        let sockets = server.listeningSockets + [adminSocket.withLockedValue { $0 }].compactMap { $0 }
+        // Both write records from now on, until this process has ended.
+        audit?.share(true)
+        do throws(Successor.Failure) {
+            let successor = try Successor(sockets)
+            log.notice("Another process is to take over.", metadata: ["pid": "\(successor.pid)"])
+            return successor
+        } catch {
+            audit?.share(false)
+            log.error("No other process can take over: \(error)")
+            return nil
+        }
+    }
+
+    /// The process that was to take over is not there any more; this one goes on.
+    func lostSuccessor(_ end: String) {
+        audit?.share(false)
+        log.error("The process that was to take over has ended; this one goes on.", metadata: ["end": "\(end)"])
+    }
+
+    /// The process before has ended.
+    func lostPredecessor() {
+        audit?.share(false)
+        log.notice("The process before has ended.")
+    }
+
     // MARK: Stopping
 
-    /// Finishes what is under way, within the configured time, and ends everything.
-    func stop() async {
+    /// Finishes what is under way, within the configured time, and ends everything. Questions of operators are the
+    /// `successor`'s from the beginning, where there is one.
+    func stop(successor: Successor?) async {
         log.notice("Draining.")
+        if let successor {
+            ServiceManager.isReplaced(by: successor.pid)
+            await stopAdmin()
+        }
         if await !server.drain(timeout: plan.settings.limits.drainTimeout.wholeNanoseconds) {
             log.warning("Requests were cut: they took longer than limits.drainTimeout.")
         }
@@ -207,8 +274,17 @@ final class RunningGateway: Sendable {
         if let audit, case let lost = audit.stop(), lost > 0 {
             log.error("Audit records could not be written.", metadata: ["lost": "\(lost)"])
         }
-        await admin.withLockedValue { $0 }?.stop()
+        await stopAdmin()
         await keyClient.shutdown()
+    }
+
+    private func stopAdmin() async {
+        let running = admin.withLockedValue { admin in
+            defer { admin = nil }
+            return admin
+        }
+        await running?.stop()
+        adminSocket.withLockedValue { $0 = nil }
     }
 
     // MARK: Telling

@@ -1,0 +1,119 @@
+import Glibc
+import StrictJSON
+import TestKit
+import Testing
+
+extension Conformance {
+    @Suite("One process takes over from another", .serialized)
+    struct TakeoverTests {
+        /// A process that is nobody's child any more; ended with the value.
+        private final class Orphan {
+            let pid: Int32
+
+            init(_ pid: Int32) { self.pid = pid }
+
+            var isRunning: Bool {
+                // Unsafe: the text is copied. A process that nobody has waited for is no running one.
+                guard let status = try? TemporaryDirectory.read("/proc/\(pid)/stat") else { return false }
+                return status.split(separator: UInt8(ascii: ")")).last?.dropFirst().first != UInt8(ascii: "Z")
+            }
+
+            deinit { kill(pid, SIGKILL) }
+        }
+
+        /// The process that was started by the signal of this number, from 1.
+        private func successor(_ gateway: GatewayProcess, _ number: Int = 1) throws -> Orphan {
+            var found: Int32?
+            #expect(
+                eventually {
+                    let lines = gateway.standardError.split(separator: "\n")
+                        .filter { $0.contains("Another process is to take over.") }
+                    guard lines.count == number, let line = lines.last,
+                        let text = line.split(separator: "pid=\"").last
+                    else { return false }
+                    found = Int32(text.prefix { $0.isNumber })
+                    return found != nil
+                }, "\(gateway.standardError)")
+            return Orphan(try #require(found))
+        }
+
+        private func says(_ gateway: GatewayProcess, _ text: String) -> Bool {
+            eventually { gateway.standardError.contains(text) }
+        }
+
+        @Test("SIGUSR2: requests of both are answered, and the records of both are one chain")
+        func takeover() throws {
+            let fixture = try Fixture()
+            let gateway = fixture.gateway
+            let latch = Latch()
+            fixture.origin.play { request in
+                guard request.target == "/public/held" else { return RawOrigin.echo(request) }
+                return .afterBody { _ in
+                    [.text("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf"), .await(latch), .text("half")]
+                }
+            }
+            var decisions: [String] = []
+            func ask(_ client: RawClient? = nil) throws {
+                let answer = try #require(try gateway.get("/public/x"))
+                #expect(answer.status == 200)
+                decisions.append(try #require(answer.value("x-request-id")))
+            }
+            try ask()
+            let held = try gateway.connect()
+            held.send("GET /public/held HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(eventually { fixture.origin.requests.count == 2 })
+            gateway.signal(SIGUSR2)
+            let new = try successor(gateway)
+            for _ in 0..<20 { try ask() }
+            #expect(says(gateway, "Draining."))
+            // The old one has no listener any more, and still serves what it has begun.
+            for _ in 0..<20 { try ask() }
+            #expect(gateway.isRunning)
+            #expect(gateway.readiness == 200)
+            latch.open()
+            let answer = try #require(held.answer())
+            #expect(answer.text == "halfhalf")
+            decisions.append(try #require(answer.value("x-request-id")))
+            #expect(gateway.exitStatus() == 0, "\(gateway.standardError)")
+            #expect(says(gateway, "The process before has ended."))
+            for _ in 0..<20 { try ask() }
+            kill(new.pid, SIGTERM)
+            #expect(eventually { !new.isRunning }, "\(gateway.standardError)")
+
+            let records = try gateway.auditLines.map { try JSON.parse($0, limits: .configuration) }
+            let written = records.compactMap { $0.member("decision")?.string }
+            for decision in decisions { #expect(written.count { $0 == decision } == 1, "\(decision)") }
+            let run = try GatewayProcess.run(["audit", "verify", "audit"], in: gateway.directory)
+            #expect(run.status == 0, "\(run)")
+        }
+
+        @Test("a new process that cannot start changes nothing, and the next one can take over")
+        func failure() throws {
+            let fixture = try Fixture()
+            let gateway = fixture.gateway
+            try gateway.rewrite(text: Array("{ not json".utf8))
+            gateway.signal(SIGUSR2)
+            #expect(says(gateway, "this one goes on"))
+            #expect(gateway.standardError.contains("exit status 78"))
+            #expect(try gateway.get("/public/x")?.status == 200)
+            #expect(gateway.readiness == 200)
+            try gateway.rewrite(Configuration.contract(fixture.origin))
+            gateway.signal(SIGUSR2)
+            let new = try successor(gateway, 2)
+            #expect(gateway.exitStatus() == 0, "\(gateway.standardError)")
+            #expect(new.isRunning)
+            #expect(try gateway.get("/public/x")?.status == 200)
+            #expect(gateway.readiness == 200)
+        }
+
+        @Test("a second gateway with the same places is refused, whatever it writes")
+        func second() throws {
+            let fixture = try Fixture()
+            try fixture.gateway.rewrite(
+                Configuration.contract(fixture.origin).merging(["audit": ["enabled": false]]))
+            let run = try GatewayProcess.run(["serve", "--config", "gateway.json"], in: fixture.gateway.directory)
+            #expect(run.status != 0)
+            #expect(run.errors.contains("listener \"admin\" cannot listen"), "\(run.errors)")
+        }
+    }
+}
