@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define MAXIMUM_EVENTS 128
+// Bytes of a client's connection that the kernel holds beyond what it has sent.
+#define MAXIMUM_UNSENT 262144
 
 int tollgate_epoll_create(void) {
     int poll = epoll_create1(EPOLL_CLOEXEC);
@@ -145,8 +147,10 @@ int tollgate_accept(int descriptor, struct tollgate_address *peer) {
     while (accepted < 0 && errno == EINTR);
     if (accepted < 0) return -errno;
     peer->length = length;
-    int on = 1;
+    int on = 1, unsent = MAXIMUM_UNSENT;
     setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    // Else the kernel takes megabytes from us for a client that reads slowly (tcp(7)).
+    setsockopt(accepted, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     return accepted;
 }
 

@@ -44,6 +44,9 @@ final class Worker {
     static let maximumHashes = 64
     /// Streams reviewed in one tick, some 10 µs each: a new configuration must not hold up the requests of its loop.
     private static let maximumReviews = 1000
+    /// Deadlines that are acted on before the sockets have their turn again, up to some 50 µs each: who lets many connections
+    /// time out at once holds up nobody else's requests.
+    private static let maximumDue = 16
     /// Copies of requests of one loop that may be under way.
     static let maximumMirrored = 1024
 
@@ -67,14 +70,17 @@ final class Worker {
 
     private var targets: [String: UpstreamTarget] = [:]
     private var wheel: DeadlineWheel
+    /// What was due at the last tick and has not had its turn yet.
+    private var due: [any Deadlined] = []
     private var connections: [ObjectIdentifier: any ClientConnection] = [:]
     private var handshakes: [ObjectIdentifier: ClientHandshake] = [:]
     private var greetings: [ObjectIdentifier: ProxyGreeting] = [:]
     /// The TLS of each listener by its name.
     private var doors: [String: TLSServerContext] = [:]
     private var mirrored: [ObjectIdentifier: MirroredRequest] = [:]
-    private var proofs = 0
-    private var hashes = 0
+    /// Proofs that wait for a thread or run on one.
+    var proofs = 0
+    var hashes = 0
     private var spanID: UInt64
     /// Labels of policy entries by engine and entry, as far as requests have met them.
     private var entryTexts: [[AuditText?]] = []
@@ -176,10 +182,9 @@ final class Worker {
 
     private func tick() {
         let now = self.now().monotonic
-        for handler in wheel.due(now: now) {
-            handler.deadlinePassed(now: now)
-            wheel.note(handler)
-        }
+        let isEarlierDue = !due.isEmpty
+        due += wheel.due(now: now)
+        if !isEarlierDue { endDue() }
         reviewStreams()
         for target in targets.values { target.pool.tick(now: now) }
         guard now - lastLook >= 1_000_000_000 else { return }
@@ -187,6 +192,17 @@ final class Worker {
         adoptLatest()
         for copy in Array(mirrored.values) where copy.deadline <= now { copy.abandon(now: now) }
         sweep(now)
+    }
+
+    private func endDue() {
+        let now = self.now().monotonic
+        for entry in due.suffix(Self.maximumDue) {
+            // Something may have happened since.
+            if entry.deadline <= now { entry.deadlinePassed(now: now) }
+            wheel.note(entry)
+        }
+        due.removeLast(min(due.count, Self.maximumDue))
+        if !due.isEmpty, !isStopped { reactor.schedule(at: reactor.now) { [self] in endDue() } }
     }
 
     /// After a change of configuration or credentials: asks for every stream whether it may go on.
@@ -329,34 +345,7 @@ final class Worker {
         for target in targets.values { target.pool.close() }
         targets = [:]
         plans = []
-    }
-
-    // MARK: Proofs
-
-    /// Runs a proof on a verifier thread and comes back with the result. False when too many wait already.
-    func verify(
-        _ attempt: Attempt, for handler: ClientHandler, request: UInt64
-    ) -> Bool {
-        let isHash = attempt.isPasswordHash
-        guard isHash ? hashes < Self.maximumHashes : proofs < Self.maximumProofs else { return false }
-        if isHash { hashes += 1 } else { proofs += 1 }
-        metrics.verifications.add()
-        let bound = ReactorBound((self, handler), on: reactor)
-        let handle = reactor.handle
-        let generation = gatekeeper.generation
-        (isHash ? shared.hashers : shared.verifiers).submit { state in
-            let outcome: Attempt.Outcome =
-                switch state {
-                case .active: attempt.run(now: SystemClock.now().monotonic)
-                case .cancelled: .failed(.overloaded)
-                }
-            handle.execute { reactor in
-                guard let (worker, handler) = bound.value(on: reactor) else { return }
-                if isHash { worker.hashes -= 1 } else { worker.proofs -= 1 }
-                handler.attempted(outcome, request: request, generation: generation)
-            }
-        }
-        return true
+        due = []
     }
 
     // MARK: Mirroring
@@ -368,7 +357,7 @@ final class Worker {
 
     func ended(_ copy: MirroredRequest) { mirrored[ObjectIdentifier(copy)] = nil }
 
-    // MARK: Audit
+    // MARK: Requests
 
     func exchangeBegan() { inFlight += 1 }
 
@@ -383,6 +372,8 @@ final class Worker {
 
     /// Whether there are more requests under way, the newest included, than the configuration allows.
     var isCrowded: Bool { inFlight - streaming > rules.maximumRequests }
+
+    // MARK: Audit
 
     /// Whether a record of one more request will surely find room, where the configuration asks for that.
     var mayRecord: Bool { ring?.mayAdmit(inFlight: inFlight) ?? true }
