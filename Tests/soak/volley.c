@@ -3,11 +3,15 @@
 // A benchmark tool counts what it likes to count; a soak must know what became of each request it sent: answered with
 // which status and when, or cut (the connection ended without an answer), or truncated (it ended inside one).
 //
+// With a pace, latency counts from the moment a request was due, also when all connections were busy then: a gateway that
+// holds answers back cannot slow down the clock it is measured by.
+//
 //   volley -p PORT -c CONNECTIONS -n REQUESTS -f REQUESTS_FILE [-r REQUESTS_PER_SECOND]
 //   cc -O2 -o volley volley.c
 //
 // REQUESTS_FILE: one `path<TAB>token` a line. Prints one JSON object; `events` holds [unix milliseconds, what] of the
-// first 10,000 answers that were not 2xx and of every cut, what = the status, 0 = cut, -1 = truncated, -2 = not accepted.
+// first 10,000 answers that were not 2xx and of every cut, what = the status, 0 = cut, -1 = truncated, -2 = not accepted;
+// `latency` holds [median, 99 %, highest] in microseconds for each status; `withoutRetryAfter` counts 503 that lack it.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +24,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +35,7 @@ struct connection {
     int fd;
     bool waiting;       // a request is out and not answered
     bool parked;        // idle until the pace allows the next request
+    double due;         // when the request in progress should have been sent, seconds
     bool first;         // the first request of this connection: a close before its answer is a failed new connection
     size_t out, length; // of the request in progress
     const char *request;
@@ -38,12 +44,13 @@ struct connection {
 };
 
 static struct { long when; int what; } events[KEPT];
+static struct { int status; float seconds; } *latencies; // of each answer
 static int kept;
-static long statuses[600], sent, answered, cut, truncated, unaccepted, told, cut_new, opened;
+static long statuses[600], sent, answered, cut, truncated, unaccepted, told, cut_new, opened, without_retry_after;
 static char **requests;
 static size_t *lengths, count, next_request;
 static long total, rate;
-static struct timespec began;
+static double began;
 static int epoll, alive;
 static struct sockaddr_in address;
 
@@ -77,17 +84,21 @@ static void load(const char *path) {
     if (!count) { fprintf(stderr, "%s: no requests\n", path); exit(1); }
 }
 
-// Whether the pace allows another request now.
-static bool due(void) {
-    if (!rate) return true;
+static double seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    double elapsed = (double)(now.tv_sec - began.tv_sec) + (double)(now.tv_nsec - began.tv_nsec) / 1e9;
-    return (double)sent < elapsed * (double)rate + 1;
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
+
+// When the next request is due.
+static double turn(void) { return rate ? began + (double)sent / (double)rate : seconds(); }
+
+// Whether the pace allows another request now.
+static bool due(void) { return !rate || turn() <= seconds(); }
 
 static bool start(struct connection *c) {
     if (sent == total) return false;
+    c->due = turn();
     sent++;
     c->request = requests[next_request];
     c->length = lengths[next_request];
@@ -122,8 +133,8 @@ static void open_connection(struct connection *c) {
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &e);
     c->first = true;
-    start(c);
-    push(c);
+    if (!due()) c->parked = true;
+    else if (start(c)) push(c);
 }
 
 static void ended(struct connection *c) {
@@ -160,7 +171,9 @@ static void receive(struct connection *c) {
     int status = atoi(c->input + 9);
     if (status < 100 || status > 599) status = 599;
     statuses[status]++;
-    answered++;
+    latencies[answered].status = status;
+    latencies[answered++].seconds = (float)(seconds() - c->due);
+    if (status == 503 && !field(c->input, end, "retry-after:")) without_retry_after++;
     if (status / 100 != 2) note(status);
     c->waiting = c->first = false;
     const char *connection = field(c->input, end, "connection:");
@@ -193,6 +206,31 @@ static void resume(struct connection *all, int connections) {
     }
 }
 
+static int by_status_and_time(const void *a, const void *b) {
+    const typeof(*latencies) *x = a, *y = b;
+    if (x->status != y->status) return x->status - y->status;
+    return (x->seconds > y->seconds) - (x->seconds < y->seconds);
+}
+
+static void print_latencies(void) {
+    qsort(latencies, (size_t)answered, sizeof *latencies, by_status_and_time);
+    for (long from = 0, n; from < answered; from += n) {
+        n = statuses[latencies[from].status];
+        printf("%s\"%d\":[%.0f,%.0f,%.0f]", from ? "," : "", latencies[from].status,
+               latencies[from + n / 2].seconds * 1e6, latencies[from + n * 99 / 100].seconds * 1e6,
+               latencies[from + n - 1].seconds * 1e6);
+    }
+}
+
+// How long to wait for an event: until the next request is due, when a connection could send it.
+static struct timespec patience(void) {
+    if (!rate || sent == total) return (struct timespec){.tv_sec = 1};
+    double wait = turn() - seconds();
+    // All connections are busy: only an answer changes anything.
+    if (wait <= 0) return (struct timespec){.tv_nsec = 1000000};
+    return (struct timespec){.tv_sec = (time_t)wait, .tv_nsec = (long)((wait - (double)(time_t)wait) * 1e9)};
+}
+
 int main(int argc, char **argv) {
     int port = 0, connections = 64, option;
     const char *file = NULL;
@@ -214,14 +252,18 @@ int main(int argc, char **argv) {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     epoll = epoll_create1(EPOLL_CLOEXEC);
     alive = connections;
-    clock_gettime(CLOCK_MONOTONIC, &began);
+    latencies = calloc((size_t)total, sizeof *latencies);
+    prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    began = seconds();
     struct connection *all = calloc((size_t)connections, sizeof *all);
     for (int i = 0; i < connections; i++) open_connection(&all[i]);
     struct epoll_event ready[MAX_EVENTS];
-    for (long answers = -1, quiet = 0; alive > 0; answers = answered) {
-        int n = epoll_wait(epoll, ready, MAX_EVENTS, rate ? 1 : 1000);
-        quiet = n == 0 && answers == answered ? quiet + 1 : 0;
-        if (quiet > (rate ? 30000 : 30)) { fprintf(stderr, "volley: nothing happened for 30 s, %d connections wait\n", alive); break; }
+    double last = began;
+    for (long answers = 0; alive > 0; answers = answered) {
+        struct timespec wait = patience();
+        int n = epoll_pwait2(epoll, ready, MAX_EVENTS, &wait, NULL);
+        if (n > 0 || answers != answered) last = seconds();
+        if (seconds() - last > 30) { fprintf(stderr, "volley: nothing happened for 30 s, %d connections wait\n", alive); break; }
         for (int i = 0; i < n; i++) {
             struct connection *c = ready[i].data.ptr;
             if (c->out < c->length) push(c);
@@ -230,10 +272,12 @@ int main(int argc, char **argv) {
         if (rate) resume(all, connections);
     }
     printf("{\"sent\":%ld,\"answered\":%ld,\"cut\":%ld,\"cutOnNewConnection\":%ld,\"truncated\":%ld,\"unaccepted\":%ld,"
-           "\"toldToClose\":%ld,\"opened\":%ld,\"stuck\":%d,\"statuses\":{",
-           sent, answered, cut, cut_new, truncated, unaccepted, told, opened, alive);
+           "\"toldToClose\":%ld,\"opened\":%ld,\"stuck\":%d,\"withoutRetryAfter\":%ld,\"statuses\":{",
+           sent, answered, cut, cut_new, truncated, unaccepted, told, opened, alive, without_retry_after);
     for (int s = 0, comma = 0; s < 600; s++)
         if (statuses[s]) printf("%s\"%d\":%ld", comma++ ? "," : "", s, statuses[s]);
+    printf("},\"latency\":{");
+    print_latencies();
     printf("},\"events\":[");
     for (int i = 0; i < kept; i++) printf("%s[%ld,%d]", i ? "," : "", events[i].when, events[i].what);
     printf("]}\n");
