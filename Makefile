@@ -11,10 +11,10 @@ RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=
 TEST_FLAGS ?= --explicit-target-dependency-import-check error
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run test fuzz interop bench soak lint format reference tsan clean
+.PHONY: help install build run test fuzz interop bench soak endurance lint format reference tsan clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
 install: ## what a fresh Debian or Ubuntu machine with a Swift toolchain lacks
 	@.ci/install
@@ -49,6 +49,10 @@ bench: build ## the benchmarks, side by side with HAProxy and nginx
 
 soak: build ## a million requests under reloads and a dying upstream, each accounted for
 	Tests/soak/soak.py
+
+endurance: build ## slow clients, 20,000 WebSockets, endpoints that misbehave in every way, three times the load: four minutes
+	@failed=0; for script in slowloris websockets_many endpoints overload; do \
+	    echo "== $$script"; Tests/endurance/$$script.py || failed=1; done; exit $$failed
 
 lint: ## the formatting rules of .swift-format
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift
