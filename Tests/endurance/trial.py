@@ -117,6 +117,13 @@ def descriptors():
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
+def kernel_memory():
+    """Bytes that the kernel holds for all TCP sockets."""
+    with open("/proc/net/sockstat") as file:
+        line = next(line for line in file if line.startswith("TCP:"))
+    return int(line.split()[-1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def connect(port, source=None, receive_buffer=None):
     """A socket on its way to 127.0.0.1:port, non-blocking. A source address of its own has ports of its own."""
     client = socket.socket()
