@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 """An endpoint that misbehaves, in eight ways, in cleartext and over TLS, alone and beside a healthy one.
 
-Killed; frozen (SIGSTOP: its kernel still takes connections); answering garbage; half-closing instead of an answer and within
-a body; resetting within a body; one byte a second, of the head and of the body. All cases run at the same time against one
-gateway with two event loops, so that each is also the others' trouble.
+Killed; frozen (SIGSTOP: its kernel still takes connections); answering garbage; half-closing instead of an answer and
+within a body; resetting within a body; one byte a second, of the head and of the body. All cases run at the same time
+against one gateway with two event loops, so that each is also the others' trouble.
 
 What must hold:
-  - alone, its requests end as ARCHITECTURE.md ("Upstream failures") has it: 502, 503 with Retry-After, 504, or a cut answer
-    where 200 had begun; never a whole 200, never later than the timeouts and a second
-  - beside a healthy endpoint, requests that were hurt (not a whole 200, or later than a second) are few: none that could
-    be sent again, else those until the bad one is ejected, and one for each ejection's end
+  - alone, its requests end as ARCHITECTURE.md ("Upstream failures") has it: 502, 503 with Retry-After, 504, or a
+    cut answer where 200 had begun; never a whole 200, never later than the timeouts and a second
+  - beside a healthy endpoint, requests that were hurt (not a whole 200, or later than a second) are few: none that
+    could be sent again, else those until the bad one is ejected, and one for each ejection's end
   - requests to another upstream are all answered 200, p99 within 250 ms and none after a second
-  - when the endpoint behaves again, then within 10 s, without a reload, it has requests again, alone and beside the other,
-    and all are answered
+  - when the endpoint behaves again, then within 10 s, without a reload, it has requests again, alone and beside the
+    other, and all are answered
   - the audit trail has one record for each request, verifies, and lost nothing
 """
 
@@ -40,15 +40,17 @@ CUT = "cut"
 
 
 class Misdeed:
-    """`mode`: what the endpoint does, or the signal it is sent; `alone`: how a request may end; `slowest`: seconds it may
-    take; `held`: seconds until a request beside a healthy endpoint is known to have failed; None where it is sent again."""
+    """`mode`: what the endpoint does, or the signal it is sent; `alone`: how a request may end; `slowest`: seconds it
+    may take; `held`: seconds until a request beside a healthy endpoint is known to have failed; None where it is sent
+    again."""
 
     def __init__(self, name, mode, alone, slowest, held):
         self.name, self.mode, self.alone, self.slowest, self.held = name, mode, alone, slowest, held
 
     def hurt(self):
-        """How many requests may be hurt beside a healthy endpoint: half of those that come before the first is known to have
-        failed; what it takes to eject the endpoint; what tries whether it is well. Without ejection: half of all."""
+        """How many requests may be hurt beside a healthy endpoint: half of those that come before the first is known to
+        have failed; what it takes to eject the endpoint; what tries whether it is well. Without ejection: half of all.
+        """
         if self.held is None:
             return 0
         return int(PACE / 2 * self.held) + WORKERS * (FAILURES + 1 + TROUBLE // EJECTED)
@@ -236,9 +238,10 @@ class Case:
         hold("alone, a request ends with %s" % sorted(map(str, self.alone)), set(ways) <= self.alone, ways)
         hold("alone, none takes longer than %d s" % (self.misdeed.slowest + 1), slowest <= self.misdeed.slowest + 1,
              "%.2f s" % slowest)
-        hold("503 says Retry-After", all("Retry-After" in fields for status, _, _, fields in alone if status == 503), "")
-        hold("beside a healthy one at most %d are hurt" % self.misdeed.hurt(), sum(hurt.values()) <= self.misdeed.hurt(),
-             "%s of %d" % (hurt, len(pair)))
+        hold("503 says Retry-After",
+             all("Retry-After" in fields for status, _, _, fields in alone if status == 503), "")
+        hold("beside a healthy one at most %d are hurt" % self.misdeed.hurt(),
+             sum(hurt.values()) <= self.misdeed.hurt(), "%s of %d" % (hurt, len(pair)))
         self.behave()
         began, back = time.monotonic(), {}
         for kind, names in kinds.items():
@@ -277,8 +280,8 @@ def certificate(bench_lab):
     """A certificate for 127.0.0.1 that is its own authority, with its key, in one file."""
     path, key = bench_lab.path("server.pem"), bench_lab.path("server.key")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-         "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", path],
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", path],
         check=True, capture_output=True)
     with open(path, "a") as file, open(key) as secret:
         file.write(secret.read())

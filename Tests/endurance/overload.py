@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Three times what the upstream can do, for 15 seconds: who is admitted notices nothing, all others hear so at once.
 
-The origin serves 20 requests at a time and takes 20 ms for each, so 1,000 a second; more wait in a queue of its own. The
-gateway is set as an operator would who knows that: together its event loops hold 20 connections, and each lets no
-more requests wait than its share of them serves in 20 ms. Clients keep to their pace whatever becomes of their requests (an
-open loop), and latency counts from the moment a request was due.
+The origin serves 20 requests at a time and takes 20 ms for each, so 1,000 a second; more wait in a queue of its own.
+The gateway is set as an operator would who knows that: together its event loops hold 20 connections, and each lets no
+more requests wait than its share of them serves in 20 ms. Clients keep to their pace whatever becomes of their
+requests (an open loop), and latency counts from the moment a request was due.
 
 What must hold:
   - at half the capacity every request is admitted
-  - at three times the capacity the admitted ones' p99 is at most 4x their p99 at half of it: 20 ms of service and at most
-    20 ms of waiting are 2x, the rest is for two busy cores; the origin is kept busy (at least 80 % of its capacity)
+  - at three times the capacity the admitted ones' p99 is at most 4x their p99 at half of it: 20 ms of service and
+    at most 20 ms of waiting are 2x, the rest is for two busy cores; the origin is kept busy (at least 80 % of its
+    capacity)
   - everybody else gets 503 with Retry-After, p99 within 100 ms; nobody is cut, nothing else is answered
   - the gateway's memory grows by 32 MiB at most
   - the audit trail has one record for each request, by status, verifies, and lost nothing

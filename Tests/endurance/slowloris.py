@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
 """Five thousand slow clients at once: the well-behaved do not notice, and the slow ones do not last.
 
-5,000 connections send a request's head a byte every two seconds, 250 a body a byte a second, 50 read an answer of
-8 MiB at 100 bytes a second (more would be a test of the kernel: it buffers megabytes for each, and all sockets of the
-machine share `tcp_mem`); each comes back as soon as it is ended. Meanwhile well-behaved clients ask 2,000 times a second
-at a pace that does not wait for answers, over 32 connections; their latency counts from the moment a request was due.
-Phases without and with the slow ones take turns in one run of the gateway, and medians are compared, so that a machine
-that is slow for a while is slow for both. The slow clients' process gives way to all others (SCHED_IDLE): on two cores the
-question is what the gateway makes of them, not what Python takes from it. The p99 straight to the origin, past the gateway
-and beside the slow clients, is printed as well: what the machine adds by itself. So is what the kernel holds for all sockets
-of the machine.
+5,000 connections send a request's head a byte every two seconds, 250 a body a byte a second, 50 read an answer of 8
+MiB at 100 bytes a second (more would be a test of the kernel: it buffers megabytes for each, and all sockets of the
+machine share `tcp_mem`); each comes back as soon as it is ended. Meanwhile well-behaved clients ask 2,000 times a
+second at a pace that does not wait for answers, over 32 connections; their latency counts from the moment a request
+was due. Phases without and with the slow ones take turns in one run of the gateway, and medians are compared, so that
+a machine that is slow for a while is slow for both. The slow clients' process gives way to all others (SCHED_IDLE):
+on two cores the question is what the gateway makes of them, not what Python takes from it. The p99 straight to the
+origin, past the gateway and beside the slow clients, is printed as well: what the machine adds by itself. So is what
+the kernel holds for all sockets of the machine.
 
 What must hold:
   - the well-behaved: all answered 200, none cut; p99 with the slow ones at most 2x that without
   - heads end within headerTimeout with 408; bodies within bodyTimeout with 408; readers are reset within twice
     bodyTimeout (what the kernels buffer comes first); 5 s of grace, because those who look give way to all others
-  - memory: 16 KiB a connection that sends slowly, 512 KiB one that reads slowly (the architecture's bound is 256 KiB and
-    one read of the upstream), 16 MiB for the rest
+  - memory: 16 KiB a connection that sends slowly, 512 KiB one that reads slowly (the architecture's bound is 256
+    KiB and one read of the upstream), 16 MiB for the rest
   - the audit trail has a record for each 408, verifies, and lost nothing
 """
 
@@ -173,8 +173,8 @@ def main():
                 oldest[kind] = max(oldest[kind], age)
             (middle, high), (besieged_middle, besieged_high), (_, past_high) = (
                 [micros / 1000 for micros in phase["latency"]["200"][:2]] for phase in (quiet[-1], besieged[-1], past))
-            print("round %d: p99 of the well-behaved %.2f ms alone, %.2f ms beside %d slow clients (medians %.2f, %.2f); "
-                  "past the gateway %.2f ms; %d KiB, the kernel %d MiB" % (
+            print("round %d: p99 of the well-behaved %.2f ms alone, %.2f ms beside %d slow clients (medians %.2f, "
+                  "%.2f); past the gateway %.2f ms; %d KiB, the kernel %d MiB" % (
                       number + 1, high, besieged_high, connected, middle, besieged_middle, past_high, memory[-1],
                       kernel >> 20), flush=True)
             # All of them are gone before the next phase is measured.
@@ -205,7 +205,8 @@ def main():
         for kind, names in (("head", ["head-timeout"]), ("body", ["body-timeout", "body-too-slow"])):
             told = sum(status == "408" for status, _ in ended[kind])
             written = sum(reasons[name] for name in names)
-            verdict.hold("a record for each 408 of a slow %s" % kind, written >= told > 0, "%d for %d" % (written, told))
+            verdict.hold("a record for each 408 of a slow %s" % kind, written >= told > 0,
+                         "%d for %d" % (written, told))
     return verdict.code()
 
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Twenty thousand open WebSockets: what each costs the gateway, that they work, and that all end in order.
 
-Both ends of every WebSocket are raw sockets in one process with one epoll instance, and the handshake is done by hand, so that
-what is measured is the gateway. Clients come from addresses of their own in 127.0.0.0/8, the upstream listens on four, and
-no pair of addresses runs out of ports. A WebSocket takes two descriptors of the gateway and two of its ends' process: where
-the system allows fewer, as many gateways as it takes share them, each with its own ends, and the output says so.
+Both ends of every WebSocket are raw sockets in one process with one epoll instance, and the handshake is done by
+hand, so that what is measured is the gateway. Clients come from addresses of their own in 127.0.0.0/8, the upstream
+listens on four, and no pair of addresses runs out of ports. A WebSocket takes two descriptors of the gateway and two
+of its ends' process: where the system allows fewer, as many gateways as it takes share them, each with its own ends,
+and the output says so.
 
 What must hold:
   - all are open at once: 101 with the accept value of RFC 6455
@@ -13,8 +14,8 @@ What must hold:
   - requests beside them are answered 200, p99 within 100 ms
   - on SIGTERM every client and every upstream gets a close frame with 1001, and the gateway ends with 0 within
     limits.drainTimeout
-  - the audit trail has one record of the opening and one of the close (`shut-down`) for each, with equal decisions, verifies,
-    and lost nothing
+  - the audit trail has one record of the opening and one of the close (`shut-down`) for each, with equal decisions,
+    verifies, and lost nothing
 """
 
 import base64
