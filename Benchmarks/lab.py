@@ -109,7 +109,7 @@ def raise_file_limit():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
 
 
-def compile_c(source, folder, shared=False):
+def compile_c(source, folder, shared=False, libraries=()):
     """Compiles a C file into `folder`, once, and returns the path of the result."""
     name = os.path.splitext(os.path.basename(source))[0]
     out = os.path.join(folder, name + (".so" if shared else ""))
@@ -118,6 +118,7 @@ def compile_c(source, folder, shared=False):
     command = ["cc", "-O2", "-Wall", "-Wextra", "-o", out, source]
     if shared:
         command += ["-shared", "-fPIC", "-ldl", "-pthread"]
+    command += ["-l" + name for name in libraries]
     if subprocess.call(command):
         raise Missing("cc could not compile %s" % source)
     return out
@@ -263,25 +264,32 @@ class Lab:
             process.wait_listening(port)
         return process
 
-    def compile(self, name, shared=False, folder=HERE):
-        return compile_c(os.path.join(folder, name + ".c"), self.folder, shared)
+    def compile(self, name, shared=False, folder=HERE, libraries=()):
+        return compile_c(os.path.join(folder, name + ".c"), self.folder, shared, libraries)
+
+    def run(self, command, on="load"):
+        """Runs a load generator to its end, pinned; returns what it printed."""
+        command = ["taskset", "-c", ",".join(map(str, self.cores[on])), *command]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise Missing("%s said:\n%s%s" % (command[3], done.stdout, done.stderr))
+        return done.stdout
 
     def origin(self, port, body=128, chunked=False):
         command = [self.compile("origin"), "-p", str(port), "-b", str(body)] + (["-c"] if chunked else [])
         return self.start("origin-%d" % port, command, on="origin", port=port)
 
-    def load(self, port, requests, seconds, prefix="", token="with", connections=64):
+    def load(self, port, requests, seconds, prefix="", token="with", connections=64, scheme="http"):
         """Runs wrk for `seconds` and returns what it counted."""
         on = self.cores["load"]
         threads = max(1, min(len(on), connections))
-        command = ["taskset", "-c", ",".join(map(str, on)), "wrk", "-t%d" % threads, "-c%d" % connections,
-                   "-d%ds" % seconds, "--timeout", "10s", "-s", os.path.join(HERE, "load.lua"),
-                   "http://127.0.0.1:%d" % port, "--", requests, prefix, token]
-        done = subprocess.run(command, capture_output=True, text=True)
-        for line in reversed(done.stdout.splitlines()):
+        out = self.run(["wrk", "-t%d" % threads, "-c%d" % connections, "-d%ds" % seconds, "--timeout", "10s", "-s",
+                        os.path.join(HERE, "load.lua"), "%s://127.0.0.1:%d" % (scheme, port), "--", requests, prefix,
+                        token])
+        for line in reversed(out.splitlines()):
             if line.startswith('{"requests"'):
                 return json.loads(line)
-        raise Missing("wrk said:\n%s%s" % (done.stdout, done.stderr))
+        raise Missing("wrk said:\n" + out)
 
 
 def ask(port, path, token=None, host="bench.example", method="GET"):

@@ -71,13 +71,17 @@ class NIORelay(Row):
 
 class HAProxyPlain(Row):
     name, requires, about = "haproxy plain", ["haproxy"], "forwards, no log, http-reuse always"
-    log, rules, tables = "", "", ""
+    log, rules, tables, settings, maximum = "", "", "", "", 4000
+
+    def binds(self):
+        return "    bind 127.0.0.1:%d\n" % self.port
 
     def start(self):
         configuration = """
 global
     nbthread 1
-    maxconn 4000
+    maxconn %d
+%s
 defaults
     mode http
     option http-keep-alive
@@ -88,13 +92,13 @@ defaults
     timeout http-keep-alive 60s
 %s
 frontend bench
-    bind 127.0.0.1:%d
+%s
 %s
     default_backend things
 backend things
     server s1 127.0.0.1:%d pool-max-conn 1000
 %s
-""" % (self.log, self.port, self.rules, self.bench.origin_port, self.tables)
+""" % (self.maximum, self.settings, self.log, self.binds(), self.rules, self.bench.origin_port, self.tables)
         path = self.lab.write(self.name.replace(" ", "-") + ".cfg", configuration)
         self.process = self.lab.start(
             self.name, [workbench.find("haproxy"), "-db", "-f", path], port=self.port)
@@ -137,6 +141,20 @@ class HAProxyFull(HAProxyPlain):
 class NginxPlain(Row):
     name, requires, about = "nginx plain", ["nginx"], "forwards, one worker, upstream keep-alive, no access log"
 
+    @staticmethod
+    def server(*lines):
+        """A server with these directives that forwards everything."""
+        return "    server {\n%s%s    }\n" % ("".join("        %s;\n" % line for line in lines), """        location / {
+            proxy_pass http://things;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+        }
+""")
+
+    def servers(self):
+        return self.server("listen 127.0.0.1:%d backlog=4096" % self.port)
+
     def start(self):
         folder = self.lab.path("nginx")
         os.makedirs(folder, exist_ok=True)
@@ -156,18 +174,9 @@ http {
     client_header_buffer_size 4k;
     client_body_temp_path %s/body; proxy_temp_path %s/proxy;
     fastcgi_temp_path %s/fastcgi; uwsgi_temp_path %s/uwsgi; scgi_temp_path %s/scgi;
-    upstream things { server 127.0.0.1:%d; keepalive 256; keepalive_requests 1000000000; }
-    server {
-        listen 127.0.0.1:%d backlog=4096;
-        location / {
-            proxy_pass http://things;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $host;
-        }
-    }
-}
-""" % ("user root;" if os.geteuid() == 0 else "", *[folder] * 6, self.bench.origin_port, self.port))
+    upstream things { server 127.0.0.1:%d; keepalive 512; keepalive_requests 1000000000; }
+%s}
+""" % ("user root;" if os.geteuid() == 0 else "", *[folder] * 6, self.bench.origin_port, self.servers()))
         self.process = self.lab.start(
             self.name, [workbench.find("nginx"), "-p", folder, "-e", "stderr", "-c", path], port=self.port)
 

@@ -5,7 +5,7 @@ The proxies run side by side and are measured in turn, round after round, so tha
 on all of them. The measure is CPU time (user + system, all threads, from /proc), which a busy machine disturbs less
 than it disturbs throughput; the ratio is taken within a round and the median of the rounds is shown.
 
-  run.py                          every row, 5 rounds of 5 seconds
+  run.py                          every row, 5 rounds of 3 seconds
   run.py --rows 'haproxy plain,tollgate' --rounds 9 --seconds 3
   run.py --peers                  without the gateway (needs no build)
   run.py --body 65536             larger answers
@@ -42,7 +42,7 @@ def arguments():
     parser.add_argument("--rows", help="comma separated, of: " + ", ".join(names))
     parser.add_argument("--peers", action="store_true", help="only the rows that need no gateway")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5, help="of load for each row in a round")
+    parser.add_argument("--seconds", type=int, default=3, help="of load for each row in a round")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=1000)
     parser.add_argument("--body", type=int, default=128, help="bytes of the origin's answer")
@@ -138,7 +138,7 @@ def table(options, rounds):
     return "\n".join([text[0], "|" + rule + "|", *text[1:]])
 
 
-def describe(machine, cores, versions, options):
+def describe(machine, cores, versions, load):
     print("machine   %s, %d cores, %d MiB, %s%s, load %.1f" % (
         machine["cpu"], machine["cores"], machine["memoryMiB"], machine["kernel"],
         ", virtual" if machine["virtual"] else "", machine["load"]))
@@ -149,9 +149,7 @@ def describe(machine, cores, versions, options):
         print("          ONE core for everything: expect noise")
     for name, text in versions.items():
         print("%-9s %s" % (name, text))
-    print("load      wrk, %d connections, keep-alive, %d RS256 tokens in turn, answers of %d bytes; "
-          "%d rounds of %d s, rows in turn" % (
-              options.connections, options.tokens, options.body, options.rounds, options.seconds))
+    print("load      " + load)
     if machine["load"] > machine["cores"] * 0.5:
         print("note      the machine is busy with other work: trust the ratios, not requests/s")
 
@@ -169,7 +167,9 @@ def main():
     if binary:
         versions["tollgate"] = "%s, commit %s" % (binary, workbench.commit())
     with workbench.Lab(options.keep) as bench_lab:
-        describe(machine, bench_lab.cores, versions, options)
+        describe(machine, bench_lab.cores, versions, "wrk, %d connections, keep-alive, %d RS256 tokens in turn, answers of "
+                 "%d bytes; %d rounds of %d s, rows in turn" % (
+                     options.connections, options.tokens, options.body, options.rounds, options.seconds))
         bench = Bench(bench_lab, options, binary)
         rows = [r(bench) for r in options.chosen]
         for row in rows:

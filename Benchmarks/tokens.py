@@ -117,6 +117,23 @@ def make(folder, count=1000, lifetime=86400):
     return paths
 
 
+def certificates(folder):
+    """Writes a self-signed certificate for each kind of key into `folder`: {"ecdsa": (certificate, key), "rsa": …}.
+
+    HAProxy wants both in one file: `KIND.pem` beside them.
+    """
+    paths = {}
+    for kind, how in (("ecdsa", ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]),
+                      ("rsa", ["-newkey", "rsa:2048"])):
+        certificate, key = os.path.join(folder, kind + ".crt"), os.path.join(folder, kind + ".key")
+        _OpenSSL._run("req", "-x509", *how, "-nodes", "-days", "7", "-subj", "/CN=bench.example", "-addext",
+                      "subjectAltName=DNS:bench.example,IP:127.0.0.1", "-keyout", key, "-out", certificate)
+        with open(os.path.join(folder, kind + ".pem"), "w") as both:
+            both.write(open(certificate).read() + open(key).read())
+        paths[kind] = (certificate, key)
+    return paths
+
+
 if __name__ == "__main__":
     import sys
     made = make(sys.argv[1] if len(sys.argv) > 1 else ".", int(sys.argv[2]) if len(sys.argv) > 2 else 1000)
