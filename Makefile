@@ -44,7 +44,7 @@ interop: build ## curl, requests, aiohttp, httpx, websockets, wrk, h2load, gRPC,
 	Tests/interop/http2.py
 	Tests/interop/calls.py
 
-bench: build ## the benchmarks, side by side with HAProxy and nginx
+bench: build ## the benchmarks, side by side with HAProxy and nginx, and the table of goals
 	Benchmarks/run.sh
 
 soak: build ## a million requests under reloads and a dying upstream, each accounted for

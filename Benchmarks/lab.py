@@ -105,8 +105,12 @@ def cores():
 
 
 def raise_file_limit():
+    """As many descriptors as 20,000 connections take on both sides of a proxy; the hard limit where we must not."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (65536, max(hard, 65536)))
+    except (ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def compile_c(source, folder, shared=False, libraries=()):
@@ -279,13 +283,13 @@ class Lab:
         command = [self.compile("origin"), "-p", str(port), "-b", str(body)] + (["-c"] if chunked else [])
         return self.start("origin-%d" % port, command, on="origin", port=port)
 
-    def load(self, port, requests, seconds, prefix="", token="with", connections=64, scheme="http"):
-        """Runs wrk for `seconds` and returns what it counted."""
+    def load(self, port, requests, seconds, prefix="", token="with", connections=64, scheme="http", body=0, once=False):
+        """Runs wrk for `seconds`, or until each request was sent `once`, and returns what it counted."""
         on = self.cores["load"]
-        threads = max(1, min(len(on), connections))
+        threads = 1 if once else max(1, min(len(on), connections))
         out = self.run(["wrk", "-t%d" % threads, "-c%d" % connections, "-d%ds" % seconds, "--timeout", "10s", "-s",
                         os.path.join(HERE, "load.lua"), "%s://127.0.0.1:%d" % (scheme, port), "--", requests, prefix,
-                        token])
+                        token, str(body), *(["once"] if once else [])])
         for line in reversed(out.splitlines()):
             if line.startswith('{"requests"'):
                 return json.loads(line)

@@ -117,6 +117,44 @@ def make(folder, count=1000, lifetime=86400):
     return paths
 
 
+def many(folder, algorithm, count, lifetime=86400):
+    """Writes `count` tokens of one algorithm, each of another client, with a key and a JWKS of their own.
+
+    The subjects are those that `make` has put into the policy, in turn. Returns (requests file, JWKS file). Needs the
+    `cryptography` package: a process for each of so many signatures would take minutes.
+    """
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+    now = int(time.time())
+    if algorithm == "RS256":
+        signer = _Cryptography(folder)
+        sign, key = signer.sign, {"kty": "RSA", "n": _b64(signer.modulus), "e": "AQAB"}
+    else:
+        private, how = ec.generate_private_key(ec.SECP256R1()), ec.ECDSA(hashes.SHA256())
+        numbers = private.public_key().public_numbers()
+        key = {"kty": "EC", "crv": "P-256", "x": _b64(numbers.x.to_bytes(32, "big")),
+               "y": _b64(numbers.y.to_bytes(32, "big"))}
+
+        def sign(data):
+            r, s = utils.decode_dss_signature(private.sign(data, how))
+            return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    head = _b64(_compact({"alg": algorithm, "typ": "JWT", "kid": KEY_ID}))
+    requests, keys = os.path.join(folder, algorithm + ".tsv"), os.path.join(folder, algorithm + ".jwks.json")
+    with open(requests, "w") as file:
+        for n in range(count):
+            known = n % 1000
+            signed = head + "." + _b64(_compact({
+                "iss": ISSUER, "sub": "auth0|user%08x%08d" % (known * 2654435761 % 2**32, known), "aud": [AUDIENCE],
+                "azp": "client-many-%06d" % n, "org_id": "org_%03d" % (n % 50), "iat": now, "exp": now + lifetime,
+                "permissions": ["read:things"]}))
+            file.write("/api/2/things/acme:lamp-%05d/features/light\t%s.%s\n" % (
+                n % 1000, signed, _b64(sign(signed.encode()))))
+    with open(keys, "w") as file:
+        file.write(json.dumps({"keys": [dict(key, kid=KEY_ID, alg=algorithm, use="sig")]}))
+    return requests, keys
+
+
 def certificates(folder):
     """Writes a self-signed certificate for each kind of key into `folder`: {"ecdsa": (certificate, key), "rsa": …}.
 
