@@ -65,7 +65,7 @@ class Tollgate(peers.Tollgate):
         for kind, (certificate, key) in self.bench.certificates.items():
             made["listeners"].append({"name": kind, "address": "127.0.0.1:%d" % self.ports[kind], "tls": {
                 "minimumVersion": "1.3", "certificates": [{"certificate": certificate, "key": key}]}})
-        # As many as the peers keep: with the default of 64, 320 requests at a time open a connection for most of them.
+        # About what the peers keep: with the default of 64, 320 requests at a time open a connection for most of them.
         made["upstreams"]["things"]["maximumIdlePerWorker"] = 1024
         made["listeners"].append({"name": "h2c", "address": "127.0.0.1:%d" % self.ports["h2c"]})
         return made
