@@ -76,7 +76,9 @@ static int ticket_key(SSL *ssl, unsigned char name[16], unsigned char iv[EVP_MAX
         OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, "SHA256", 0),
         OSSL_PARAM_END,
     };
-    int result = index == 0 ? 1 : 2;
+    // A ticket of TLS 1.3 is for one connection (RFC 8446 C.4): whoever uses one gets the next.
+    int isSpent = !encrypts && SSL_version(ssl) >= TLS1_3_VERSION;
+    int result = index == 0 && !isSpent ? 1 : 2;
     if (encrypts) {
         memcpy(name, key.name, sizeof key.name);
         if (RAND_bytes(iv, 16) != 1) result = -1;

@@ -226,7 +226,8 @@ extension Refusal {
             switch failure {
             case .refused: (502, "upstream-refused", "The upstream refused the connection.", nil)
             case .connectTimeout: (504, "upstream-connect-timeout", "The upstream took no connection in time.", nil)
-            case .handshakeFailed: (502, "upstream-tls", "No TLS session with the upstream could be made.", nil)
+            case .handshakeFailed:
+                (502, "upstream-tls", "No TLS or HTTP/2 session with the upstream could be made.", nil)
             case .noHealthyEndpoint(let seconds):
                 (503, "no-healthy-endpoint", "No upstream server is reachable at present.", seconds)
             case .overloaded: (503, "upstream-queue-full", "Too many requests wait for the upstream.", 1)

@@ -82,7 +82,7 @@ extension ClientHandler {
         guard isWaitingForUpstream else { return }
         isWaitingForUpstream = false
         if case .handshakeFailed(let reason) = failure {
-            worker.shared.logger.debug("No TLS session with an upstream.", metadata: ["reason": "\(reason)"])
+            worker.shared.logger.debug("No session with an upstream.", metadata: ["reason": "\(reason)"])
         }
         let now = worker.now()
         refuse(Refused(.upstream(failure), limit: exchange.limit), now)

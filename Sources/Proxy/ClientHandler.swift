@@ -37,7 +37,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
     /// When what the machine waits for has taken too long; `deadline` is earlier where a credential expires before.
     var patience = Int64.max
     var deadline = Int64.max
-    var wheelTick = Int64.max
+    var wheelPlace = WheelPlace()
     /// Whether a client that is waited for keeps up.
     var pace = ClientPace()
 
@@ -113,6 +113,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         dropUpstream(.unknown, now)
         machine.closed()
         deadline = .max
+        worker.forgetDeadline(self)
         out = ByteBuffer()
         guard !isOnHTTP2 else { return }
         peer.leave()

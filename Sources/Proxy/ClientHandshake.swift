@@ -17,7 +17,7 @@ final class ClientHandshake: HandshakeObserver, Deadlined {
     private var isLate = false
 
     var deadline = Int64.max
-    var wheelTick = Int64.max
+    var wheelPlace = WheelPlace()
 
     init(worker: Worker, address: PeerAddress, listener: String, place: AddressPlaces.Place?) {
         self.place = place
@@ -70,6 +70,7 @@ final class ClientHandshake: HandshakeObserver, Deadlined {
 
     private func leave(_ result: HandshakeResult) {
         deadline = .max
+        worker.forgetDeadline(self)
         stream = nil
         worker.ended(self, result)
     }

@@ -2,9 +2,16 @@
 protocol Deadlined: AnyObject {
     /// Monotonic nanoseconds; `Int64.max` for none.
     var deadline: Int64 { get }
-    /// The tick at which the wheel will look at it next; only the wheel writes it.
-    var wheelTick: Int64 { get set }
+    /// Where the wheel has it; only the wheel writes it.
+    var wheelPlace: WheelPlace { get set }
     func deadlinePassed(now: Int64)
+}
+
+/// An entry's place on the wheel; nowhere to begin with.
+struct WheelPlace {
+    /// The tick at which the wheel will look at it next; `Int64.max` while it is not on the wheel.
+    fileprivate(set) var tick = Int64.max
+    fileprivate var index = 0
 }
 
 /// The deadlines of all connections of one loop, looked at lazily.
@@ -28,8 +35,20 @@ struct DeadlineWheel {
     mutating func note(_ entry: any Deadlined) {
         guard entry.deadline != .max else { return }
         let tick = min(entry.deadline / Self.interval + 1, current + Self.slotCount - 1)
-        guard tick < entry.wheelTick else { return }
+        guard tick < entry.wheelPlace.tick else { return }
+        forget(entry)
         insert(entry, at: max(tick, current + 1))
+    }
+
+    /// Lets go of an entry, which is not kept alive any longer. Constant time.
+    mutating func forget(_ entry: any Deadlined) {
+        let place = entry.wheelPlace
+        guard place.tick != .max else { return }
+        entry.wheelPlace.tick = .max
+        let slot = Int(place.tick % Self.slotCount)
+        guard let last = slots[slot].popLast(), last !== entry else { return }
+        slots[slot][place.index] = last
+        last.wheelPlace.index = place.index
     }
 
     /// Time passed: the entries whose deadline is over. They are off the wheel until they are noted again, which the
@@ -43,8 +62,8 @@ struct DeadlineWheel {
             guard !slots[index].isEmpty else { continue }
             let entries = slots[index]
             slots[index].removeAll(keepingCapacity: true)
-            for entry in entries where entry.wheelTick == current {
-                entry.wheelTick = .max
+            for entry in entries {
+                entry.wheelPlace.tick = .max
                 if entry.deadline <= now { due.append(entry) } else { note(entry) }
             }
         }
@@ -52,7 +71,9 @@ struct DeadlineWheel {
     }
 
     private mutating func insert(_ entry: any Deadlined, at tick: Int64) {
-        entry.wheelTick = tick
-        slots[Int(tick % Self.slotCount)].append(entry)
+        let slot = Int(tick % Self.slotCount)
+        entry.wheelPlace.tick = tick
+        entry.wheelPlace.index = slots[slot].count
+        slots[slot].append(entry)
     }
 }

@@ -14,8 +14,6 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     private static let maximumOutput = 262_144
     /// What one stream may send before another gets its turn.
     private static let turn = 16384
-    /// Exchanges that may wait for their next use.
-    private static let maximumResting = 16
     private static let second: Int64 = 1_000_000_000
     private static let maximumLingered = 4 << 20
 
@@ -24,6 +22,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     private var machine: HTTP2ConnectionMachine
     private var transport: (any ByteStream)?
     private var streams = StreamTable<HTTP2Stream>()
+    /// Exchanges that wait for their next use, for a second at most once there is no request.
     private var resting: [HTTP2Stream] = []
     /// Those with content that could not be sent at once, in the order of their turns.
     private var queue: [HTTP2Stream] = []
@@ -41,7 +40,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     private var blockBegan = Int64.max
 
     var deadline = Int64.max
-    var wheelTick = Int64.max
+    var wheelPlace = WheelPlace()
 
     init(worker: Worker, peer: Peer) {
         self.worker = worker
@@ -143,6 +142,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     func closed() {
         transport = nil
         deadline = .max
+        worker.forgetDeadline(self)
         cancelAll()
         peer.leave()
         worker.closed(self)
@@ -220,7 +220,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             stream.reset()
         } else {
             streams[id] = nil
-            if stream.rest(), resting.count < Self.maximumResting, !machine.isDraining {
+            if stream.rest(), resting.count < worker.rules.maximumStreams, !machine.isDraining {
                 resting.append(stream)
             } else {
                 stream.cancel()
@@ -362,7 +362,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             if blockBegan != .max { deadline = blockBegan + rules.headTimeout }
             if drainBegan != .max { deadline = min(deadline, drainBegan + Self.second) }
             if streams.count == 0 {
-                deadline = min(deadline, lastProgress + rules.idleTimeout)
+                deadline = min(deadline, lastProgress + (resting.isEmpty ? rules.idleTimeout : Self.second))
             } else if queuedBytes > 0 || machine.output.readableBytes > 0 {
                 deadline = min(deadline, lastProgress + rules.bodyTimeout)
             }
@@ -384,6 +384,9 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             machine.finishDraining()
         } else if streams.count == 0, now - lastProgress >= rules.idleTimeout {
             drain()
+        } else if streams.count == 0, now - lastProgress >= Self.second {
+            for stream in resting { stream.cancel() }
+            resting = []
         } else if queuedBytes > 0, now - lastProgress >= rules.bodyTimeout {
             // A client that takes nothing of its answers.
             end(.enhanceYourCalm)

@@ -19,7 +19,7 @@ final class ProxyGreeting: Deadlined {
     private var reason = "The connection ended or took too long."
 
     var deadline = Int64.max
-    var wheelTick = Int64.max
+    var wheelPlace = WheelPlace()
 
     init(worker: Worker, balancer: PeerAddress) {
         self.worker = worker
@@ -55,6 +55,7 @@ final class ProxyGreeting: Deadlined {
 
     private func finish(_ descriptor: Int32?) {
         deadline = .max
+        worker.forgetDeadline(self)
         preamble = nil
         let completion = self.completion
         self.completion = nil

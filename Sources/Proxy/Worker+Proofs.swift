@@ -1,4 +1,5 @@
 import Authentication
+import Gate
 import NIOPosix
 import Reactor
 

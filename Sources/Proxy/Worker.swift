@@ -230,6 +230,11 @@ final class Worker {
         wheel.note(entry)
     }
 
+    /// For who has left: the wheel would keep it for as long as its last deadline lasts.
+    func forgetDeadline(_ entry: any Deadlined) {
+        wheel.forget(entry)
+    }
+
     // MARK: Connections
 
     /// Takes a connected descriptor over, or closes it when there are enough. A handshake goes by the newest settings.

@@ -63,7 +63,10 @@ extension Conformance {
                     ["s_client", version, "-ign_eof", "-sess_out", file] + place, input: request)
                 let again = try Certificates.openssl(
                     ["s_client", version, "-ign_eof", "-sess_in", file] + place, input: request)
-                #expect(String(decoding: again, as: UTF8.self).contains("Reused, TLSv"))
+                let text = String(decoding: again, as: UTF8.self)
+                #expect(text.contains("Reused, TLSv"))
+                // A ticket of TLS 1.3 is for one connection: the next one comes with it.
+                #expect(version == "-tls1_2" || text.contains("New Session Ticket arrived"))
             }
             #expect(try eventually { try tls.handshakes("resumed") == 2 })
             #expect(try eventually { try tls.handshakes("failed") == 1 })

@@ -4,7 +4,7 @@ import Testing
 
 private final class Entry: Deadlined {
     var deadline: Int64
-    var wheelTick = Int64.max
+    var wheelPlace = WheelPlace()
     var passed: [Int64] = []
 
     init(_ deadline: Int64) {
@@ -91,5 +91,40 @@ private final class Entry: Deadlined {
         for entry in entries { wheel.note(entry) }
         look(&wheel, 1000 * tick)
         #expect(entries.allSatisfy { $0.passed == [1000 * tick] })
+    }
+
+    @Test func whoIsForgottenIsKeptAliveByNobody() {
+        var wheel = DeadlineWheel(now: 0)
+        var entries = (0..<100).map { Entry((10 + Int64($0) % 7) * tick) }
+        for entry in entries { wheel.note(entry) }
+        weak var gone: Entry?
+        do {
+            let entry = entries.remove(at: 50)
+            gone = entry
+            wheel.forget(entry)
+            wheel.forget(entry)
+        }
+        #expect(gone == nil)
+        let forgotten = entries.indices.filter { $0 % 3 == 0 }.map { entries[$0] }
+        for entry in forgotten { wheel.forget(entry) }
+        run(&wheel, from: 0, to: 20 * tick)
+        #expect(forgotten.allSatisfy { $0.passed.isEmpty })
+        #expect(entries.count { $0.passed.count == 1 } == entries.count - forgotten.count)
+    }
+
+    @Test func nobodyIsOnTheWheelTwice() {
+        var wheel = DeadlineWheel(now: 0)
+        weak var gone: Entry?
+        do {
+            let entry = Entry(200 * tick)
+            gone = entry
+            for time in stride(from: 200, to: 100, by: -1) as StrideTo<Int64> {
+                entry.deadline = time * tick
+                wheel.note(entry)
+            }
+            wheel.forget(entry)
+        }
+        #expect(gone == nil)
+        run(&wheel, from: 0, to: 300 * tick)
     }
 }

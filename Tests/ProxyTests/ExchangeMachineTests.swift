@@ -7,100 +7,12 @@ import Wire
 
 @testable import Proxy
 
-/// Plays the shell: admits every request, and collects what goes where.
-private final class Shell {
-    var machine = ExchangeMachine(limits: HeadLimits())
-    var toUpstream = ByteBuffer()
-    var toClient = ByteBuffer()
-    var heads = 0
-    var refusals: [Refusal] = []
-    var retries = 0
-    var isClosed = false
-    var isAborted = false
-    var isLingering = false
-    var isFinished = false
-    let fields = AnswerFields(
-        decision: DecisionID(high: 1, low: 2), limit: nil,
-        rules: LimitLines(LimitRules(quota: .standard, failures: .standard)))
-
-    func client(_ text: String, admits: Bool = true) {
-        perform(machine.received(ByteBuffer(string: text)), admits: admits)
-    }
-
-    func perform(_ action: ExchangeMachine.ClientAction, admits: Bool = true) {
-        switch action {
-        case .wait: break
-        case .decide:
-            heads += 1
-            guard admits else { return refuse(.forbidden) }
-            if let refusal = machine.admit(maximumBodyBytes: 1000) { return refuse(refusal) }
-            machine.upstreamReady()
-            toUpstream.writeString("<head>")
-            perform(machine.advance())
-        case .refuse(let refusal): refuse(refusal)
-        case .sendUpstream(var bytes): toUpstream.writeBuffer(&bytes)
-        case .abort, .breakTunnel: isAborted = true
-        case .finish: isFinished = true
-        case .close: isClosed = true
-        case .finishUpstream: break
-        }
-    }
-
-    func refuse(_ refusal: Refusal) {
-        refusals.append(refusal)
-        let kept = machine.refuse(mustClose: refusal.answer.mustClose)
-        perform(machine.refusalSent(kept: kept))
-    }
-
-    func perform(_ action: ExchangeMachine.NextAction) {
-        switch action {
-        case .advance: perform(machine.advance())
-        case .linger: isLingering = true
-        }
-    }
-
-    func origin(_ text: String) {
-        var out = ByteBuffer()
-        perform(machine.answerReceived(ByteBuffer(string: text), fields: fields, into: &out), &out)
-    }
-
-    func originCloses() {
-        var out = ByteBuffer()
-        perform(machine.upstreamEnded(into: &out), &out)
-    }
-
-    private func perform(_ action: ExchangeMachine.AnswerAction, _ out: inout ByteBuffer) {
-        switch action {
-        case .wait: break
-        case .send(let tail):
-            toClient.writeBuffer(&out)
-            if let tail { toClient.writeBytes(tail.readableBytesSpan) }
-        case .finish(let tail):
-            toClient.writeBuffer(&out)
-            if let tail { toClient.writeBytes(tail.readableBytesSpan) }
-            perform(machine.exchangeFinished())
-        case .retry:
-            retries += 1
-            machine.retrying()
-            machine.upstreamReady()
-        case .refuse(let refusal): refuse(refusal)
-        case .abort, .breakTunnel: isAborted = true
-        case .openTunnel, .finishClient: break
-        }
-    }
-
-    func endsInHead() -> Bool { machine.endedInHead() }
-
-    var sentToUpstream: String { String(buffer: toUpstream) }
-    var sentToClient: String { String(buffer: toClient) }
-}
-
 private let get = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 @Suite struct ExchangeMachineTests {
     @Test func aRequestIsAnsweredAndTheConnectionKept() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get)
         #expect(shell.sentToUpstream == "<head>")
         shell.origin(ok)
@@ -112,7 +24,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func aRequestFedByteByByteIsDecidedOnce() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         for byte in "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" { shell.client(String(byte)) }
         #expect(shell.heads == 1)
         #expect(shell.sentToUpstream == "<head>hello")
@@ -122,7 +34,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func pipelinedRequestsWaitForTheirTurn() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get + get + "GET /b")
         #expect(shell.heads == 1)
         shell.origin(ok)
@@ -135,7 +47,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func chunksAreFramedAnewForTheUpstream() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhe")
         shell.client("llo\r\n0\r\nX-Trailer: 1\r\n\r\n")
         #expect(shell.sentToUpstream == "<head>2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n")
@@ -143,11 +55,11 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
     @Test func aBrokenBodyIsRefusedBeforeAndCutAfterTheAnswerBegan() {
         let head = "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-        let before = Shell()
+        let before = ExchangeShell()
         before.client(head + "zz\r\n")
         #expect(before.refusals.map(\.answer.status) == [400])
         #expect(before.isLingering)
-        let after = Shell()
+        let after = ExchangeShell()
         after.client(head + "1\r\nx\r\n")
         after.origin("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
         after.client("zz\r\n")
@@ -155,10 +67,10 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func tooLongABodyIsRefusedByItsLengthOrByItsBytes() {
-        let length = Shell()
+        let length = ExchangeShell()
         length.client("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n")
         #expect(length.refusals.map(\.answer.status) == [413])
-        let chunked = Shell()
+        let chunked = ExchangeShell()
         chunked.client("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n")
         #expect(chunked.refusals.map(\.answer.status) == [413])
     }
@@ -166,15 +78,15 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     @Test func theBodyOfARefusedRequestIsNeverTakenForARequest() {
         let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
         let head = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: \(smuggled.utf8.count)\r\n"
-        let kept = Shell()
+        let kept = ExchangeShell()
         kept.client(head + "\r\n" + smuggled + get, admits: false)
         #expect(kept.heads == 2)
         #expect(kept.refusals.count == 1)
-        let expecting = Shell()
+        let expecting = ExchangeShell()
         expecting.client(head + "Expect: 100-continue\r\n\r\n" + smuggled, admits: false)
         #expect(expecting.heads == 1)
         #expect(expecting.isLingering)
-        let late = Shell()
+        let late = ExchangeShell()
         late.client(head + "\r\n", admits: false)
         late.client(smuggled)
         #expect(late.heads == 1)
@@ -182,29 +94,29 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func interimAnswersArePassedOnAndBounded() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get)
         shell.origin("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nX-Request-Id: theirs\r\n\r\n" + ok)
         #expect(shell.sentToClient.hasPrefix("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n"))
-        let flood = Shell()
+        let flood = ExchangeShell()
         flood.client(get)
         flood.origin(String(repeating: "HTTP/1.1 103 Early Hints\r\n\r\n", count: 20))
         #expect(flood.refusals.map(\.answer.status) == [502])
-        let old = Shell()
+        let old = ExchangeShell()
         old.client("GET /a HTTP/1.0\r\nHost: a\r\n\r\n")
         old.origin("HTTP/1.1 103 Early Hints\r\n\r\n" + ok)
         #expect(old.sentToClient.hasPrefix("HTTP/1.1 200 OK\r\n"))
     }
 
     @Test func anUnaskedSwitchOfProtocolsIsNoTunnel() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get)
         shell.origin("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nraw")
         #expect(shell.refusals.map(\.answer.status) == [502])
     }
 
     @Test func aCloseDelimitedAnswerBecomesChunksAndEndsWithTheConnection() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get)
         shell.origin("HTTP/1.1 200 OK\r\n\r\nhel")
         shell.origin("lo")
@@ -215,7 +127,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func anOldClientGetsRawBytesAndTheEndOfTheConnection() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client("GET /a HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")
         shell.origin("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
         #expect(shell.sentToClient.contains("connection: close\r\n"))
@@ -224,12 +136,12 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func aTruncatedAnswerIsCutAndNeverCompleted() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get)
         shell.origin("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello")
         shell.originCloses()
         #expect(shell.isAborted)
-        let chunked = Shell()
+        let chunked = ExchangeShell()
         chunked.client(get)
         chunked.origin("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel")
         chunked.originCloses()
@@ -238,12 +150,12 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func aBodyThatIsBrokenBeforeAnythingWasSentIsA502() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get)
         shell.origin("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
         #expect(shell.refusals.map(\.answer.status) == [502])
         #expect(shell.sentToClient.isEmpty)
-        let late = Shell()
+        let late = ExchangeShell()
         late.client(get)
         late.origin("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
         late.origin("zz\r\n")
@@ -251,7 +163,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func onlyWhatCanBeRepeatedIsRepeated() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get)
         shell.originCloses()
         #expect(shell.retries == 1)
@@ -259,11 +171,11 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
         #expect(shell.retries == 2)
         shell.originCloses()
         #expect(shell.refusals.map(\.answer.status) == [502])
-        let post = Shell()
+        let post = ExchangeShell()
         post.client("POST /a HTTP/1.1\r\nHost: a\r\n\r\n")
         post.originCloses()
         #expect(post.retries == 0)
-        let started = Shell()
+        let started = ExchangeShell()
         started.client(get)
         started.origin("HTTP/1.1 2")
         started.originCloses()
@@ -278,7 +190,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
         #expect(refusal == nil)
         machine.upstreamReady()
         var out = ByteBuffer()
-        let fields = Shell().fields
+        let fields = ExchangeShell().fields
         _ = machine.answerReceived(ByteBuffer(string: ok), fields: fields, into: &out)
         #expect(machine.isUpstreamReusable == true)
         var poisoned = ExchangeMachine(limits: HeadLimits())
@@ -291,7 +203,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func aClientThatFinishedSendingIsStillAnswered() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get)
         shell.perform(shell.machine.receivedEOF())
         #expect(!shell.isClosed)
@@ -302,7 +214,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func allThatAClientAskedForBeforeItFinishedSendingIsAnswered() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get + get + get)
         shell.perform(shell.machine.receivedEOF())
         shell.origin(ok)
@@ -313,7 +225,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
         shell.origin(ok)
         #expect(shell.sentToClient.contains("connection: close\r\n"))
         #expect(shell.isLingering)
-        let refused = Shell()
+        let refused = ExchangeShell()
         refused.client(get)
         refused.client(get + get)
         refused.perform(refused.machine.receivedEOF())
@@ -323,7 +235,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func anEndAfterAnAnswerLetsWhatIsQueuedGoOut() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get)
         shell.origin(ok)
         shell.perform(shell.machine.receivedEOF())
@@ -332,7 +244,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func noOtherRequestIsBegunForAClientThatDoesNotReadItsAnswers() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get + get)
         shell.machine.isHeldBack = true
         shell.origin(ok)
@@ -348,7 +260,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func aHeadThatIsCutIsOwedARecordAndAnEmptyConnectionIsNot() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         let emptyEnd = shell.endsInHead()
         #expect(!emptyEnd)
         shell.client("\r\n")
@@ -360,12 +272,12 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
         let shellEnd = shell.endsInHead()
         #expect(shellEnd)
         #expect(shell.machine.bytesIn == 11)
-        let answered = Shell()
+        let answered = ExchangeShell()
         answered.client(get)
         answered.origin(ok)
         let answeredEnd = answered.endsInHead()
         #expect(!answeredEnd)
-        let refused = Shell()
+        let refused = ExchangeShell()
         refused.client("GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe", admits: false)
         refused.perform(refused.machine.receivedEOF())
         let refusedEnd = refused.endsInHead()
@@ -373,14 +285,14 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func aBodyCutShortIsNotTakenForWhole() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhello")
         shell.perform(shell.machine.receivedEOF())
         #expect(shell.refusals.map(\.answer.status) == [400])
     }
 
     @Test func drainingTellsTheClientToGo() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get)
         shell.machine.drain()
         shell.origin(ok)
@@ -389,7 +301,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func answersToHEADHaveALengthAndNoBody() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client("HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n")
         shell.origin("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
         #expect(shell.sentToClient.contains("Content-Length: 5\r\n"))
@@ -413,7 +325,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     }
 
     @Test func aClientFarAheadOfItsTurnIsNotRead() {
-        let shell = Shell()
+        let shell = ExchangeShell()
         shell.client(get)
         #expect(shell.machine.wantsClientBytes == true)
         shell.client(String(repeating: "x", count: ExchangeMachine.maximumAhead))

@@ -31,7 +31,7 @@ extension UpstreamSettings: Named {
         "Upstream", "A group of equal servers behind the gateway.",
         prototype: UpstreamSettings(
             name: "", endpoints: [], connectTimeout: 5_000_000_000, responseTimeout: 30_000_000_000,
-            idleTimeout: 60_000_000_000, maximumIdle: 64, maximumConnections: 1024, maximumPending: 1024),
+            idleTimeout: 60_000_000_000, maximumIdle: 512, maximumConnections: 1024, maximumPending: 1024),
         [
             Field(
                 "endpoints", \.endpoints,
@@ -93,7 +93,8 @@ extension UpstreamSettings: Named {
         ],
         check: { upstream, json, reading in
             checkSecurity(&upstream, json, &reading)
-            if upstream.maximumIdle > upstream.maximumConnections {
+            // Who bounds the connections alone has bounded these as well.
+            if upstream.maximumIdle > upstream.maximumConnections, json.member("maximumIdlePerWorker") != nil {
                 reading.error(
                     "maximumIdlePerWorker (\(upstream.maximumIdle)) is more than maximumConnectionsPerWorker"
                         + " (\(upstream.maximumConnections))", at: json)
