@@ -10,7 +10,9 @@ import Wire
 /// A peer can make it hold: one frame, one header block of at most `maximumHeaderListSize`, the state of
 /// `maximumConcurrentStreams` streams, and `maximumControlBytes` of frames that wait to be sent. Content is handed over as it
 /// comes, and no more than the windows say comes before `consume` was called for it.
-package struct HTTP2ConnectionMachine: Sendable {
+///
+/// Not copyable: it is its owner's property, and the optimiser copied all of it, two dozen references, to read one field.
+package struct HTTP2ConnectionMachine: ~Copyable, Sendable {
     package enum Role: Sendable {
         case server, client
     }

@@ -25,7 +25,7 @@ extension FuzzTarget {
 
     private static func compare(_ bytes: [UInt8], role: HTTP2ConnectionMachine.Role) -> Verdict {
         let plays = cuts(of: bytes).map { pieces in
-            var play = HTTP2Play(role)
+            let play = HTTP2Play(role)
             for piece in pieces { play.feed(piece) }
             play.finish(bytes.count)
             return play
@@ -146,7 +146,7 @@ private enum Frames {
 }
 
 /// A connection that answers what is asked, and what is wrong with it.
-private struct HTTP2Play {
+private final class HTTP2Play {
     private static let head = ByteBuffer(
         string: "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 20\r\n\r\n")
     private static let asked = ByteBuffer(string: "GET /a HTTP/1.1\r\nHost: a.test\r\nTE: trailers\r\n\r\n")
@@ -169,7 +169,7 @@ private struct HTTP2Play {
         for isLast in [true, false] { _ = machine.open(parser.head, of: Self.asked, endsStream: isLast) }
     }
 
-    mutating func feed(_ bytes: ByteBuffer) {
+    func feed(_ bytes: ByteBuffer) {
         machine.receive(bytes, now: 0)
         while true {
             let event = machine.next()
@@ -204,13 +204,13 @@ private struct HTTP2Play {
         }
     }
 
-    private mutating func note(_ line: String) {
+    private func note(_ line: String) {
         if log.last?.hasPrefix("failed") == true { wrong = "something happens after the end" }
         log.append(line)
     }
 
     /// The head is one of HTTP/1.1, or will be refused as one; never a part of one, nor one and more.
-    private mutating func take(_ message: HTTP2ConnectionMachine.Message) {
+    private func take(_ message: HTTP2ConnectionMachine.Message) {
         messages += 1
         let limits = HeadLimits(
             maximumHeadBytes: 1 << 20, maximumTargetBytes: 1 << 16, maximumFields: 1000, maximumFieldBytes: 1 << 16)
@@ -235,20 +235,20 @@ private struct HTTP2Play {
         }
     }
 
-    private mutating func send(_ stream: UInt32) {
+    private func send(_ stream: UInt32) {
         guard var content = unsent[stream] else { return }
         let isDone = machine.send(&content, on: stream, isLast: true)
         unsent[stream] = isDone ? nil : content
     }
 
-    private mutating func settle() {
+    private func settle() {
         output += Array(machine.output.readableBytesView)
         machine.output.clear()
         if machine.openStreams > HTTP2Limits().maximumConcurrentStreams { wrong = "there are too many streams" }
     }
 
     /// All has been fed: so many bytes.
-    mutating func finish(_ count: Int) {
+    func finish(_ count: Int) {
         if output.count > 4096 + 4 * count + 300 * messages { wrong = "there is more to say than was asked" }
         guard hasFailed else { return }
         let (before, lines) = (output.count, log.count)

@@ -182,9 +182,9 @@ import Wire
         server.feed(Bytes.headers(5))
         #expect(server.heads.count == 2)
         #expect(server.take().map(\.code) == [HTTP2ErrorCode.refusedStream.rawValue])
-        #expect(!server.machine.isDone)
+        #expect(!server.isDone)
         #expect(server.answer(1) && server.answer(3))
-        #expect(server.machine.isDone)
+        #expect(server.isDone)
     }
 
     // MARK: Floods

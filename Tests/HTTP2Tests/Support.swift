@@ -101,6 +101,7 @@ final class Server {
     var events: [HTTP2ConnectionMachine.Event] = []
     var error: HTTP2Error?
     private(set) var now: Int64 = 0
+    var isDone: Bool { machine.isDone }
 
     /// `greets`: whether preface, SETTINGS and the ack are behind it.
     init(greets: Bool = true, limits: HTTP2Limits = HTTP2Limits()) {

@@ -106,7 +106,7 @@ package final class HTTP2Origin: Sendable {
     }
 
     /// What one connection's thread holds.
-    private struct Connection {
+    private struct Connection: ~Copyable {
         let socket: Socket
         var machine: HTTP2ConnectionMachine
         var open: [UInt32: Request] = [:]
