@@ -1,24 +1,45 @@
 /// What is kept for each open stream, by its identifier.
 ///
-/// Identifiers of one side go up by two, so that half of one is as good as a hash: a place is found at once. Bounded by
-/// whoever inserts; grows to hold twice as many places as streams.
+/// Identifiers of one side go up by two, so that half of one is as good as a hash: a place is found at once. Those that
+/// clash stand in the order of their homes (Robin Hood hashing), so that a removal ends at the first that is at home. Bounded
+/// by whoever inserts; grows to hold twice as many places as streams.
+///
+/// Inlinable, because rooms above keep objects of their own in it: without its body they would ask for its metadata at every
+/// look.
 package struct StreamTable<Value> {
-    fileprivate struct Place {
+    @usableFromInline
+    struct Place {
+        @usableFromInline
         var stream: UInt32
+        @usableFromInline
         var value: Value?
+
+        @inlinable
+        init(_ stream: UInt32, _ value: Value?) {
+            self.stream = stream
+            self.value = value
+        }
     }
 
-    private var places: [Place]
-    private var mask: Int
-    /// How many streams are in the table.
-    package private(set) var count = 0
+    @usableFromInline
+    var places: [Place]
+    @usableFromInline
+    var mask: Int
+    @usableFromInline
+    var used = 0
 
+    @inlinable
     package init() {
-        places = (0..<8).map { _ in Place(stream: 0, value: nil) }
+        places = [Place](repeating: Place(0, nil), count: 8)
         mask = 7
     }
 
+    /// How many streams are in the table.
+    @inlinable
+    package var count: Int { used }
+
     /// The value of a stream; setting nil removes it. Constant time.
+    @inlinable
     package subscript(stream: UInt32) -> Value? {
         get {
             guard let index = index(of: stream) else { return nil }
@@ -30,6 +51,7 @@ package struct StreamTable<Value> {
     }
 
     /// Changes a stream's value in place; nil when it is not there.
+    @inlinable
     package mutating func update<Result>(_ stream: UInt32, _ body: (inout Value) -> Result) -> Result? {
         guard let index = index(of: stream), var value = places[index].value else { return nil }
         let result = body(&value)
@@ -38,6 +60,7 @@ package struct StreamTable<Value> {
     }
 
     /// Every value, in no order.
+    @inlinable
     package func forEach(_ body: (UInt32, Value) -> Void) {
         for place in places {
             if let value = place.value { body(place.stream, value) }
@@ -53,56 +76,68 @@ package struct StreamTable<Value> {
         }
     }
 
-    private func home(_ stream: UInt32) -> Int { Int(stream >> 1) & mask }
+    @inlinable
+    func home(_ stream: UInt32) -> Int { Int(stream >> 1) & mask }
 
-    private func index(of stream: UInt32) -> Int? {
+    @inlinable
+    func index(of stream: UInt32) -> Int? {
         var index = home(stream)
         while places[index].value != nil {
             if places[index].stream == stream { return index }
-            index = (index + 1) & mask
+            index = (index &+ 1) & mask
         }
         return nil
     }
 
-    private mutating func set(_ stream: UInt32, _ value: Value) {
+    @inlinable
+    mutating func set(_ stream: UInt32, _ value: Value) {
         if let index = index(of: stream) {
             places[index].value = value
             return
         }
-        if (count + 1) * 2 > places.count { grow() }
-        insert(stream, value)
-        count += 1
+        if (used + 1) * 2 > places.count { grow() }
+        insert(Place(stream, value))
+        used += 1
     }
 
-    private mutating func insert(_ stream: UInt32, _ value: Value) {
-        var index = home(stream)
-        while places[index].value != nil { index = (index + 1) & mask }
-        places[index] = Place(stream: stream, value: value)
-    }
-
-    private mutating func grow() {
-        let old = places
-        places = (0..<old.count * 2).map { _ in Place(stream: 0, value: nil) }
-        mask = places.count - 1
-        for place in old {
-            if let value = place.value { insert(place.stream, value) }
-        }
-    }
-
-    /// Closes the gap, so that no mark of the removed is needed: those behind it move up unless they are at home.
-    private mutating func remove(_ stream: UInt32) {
-        guard var gap = index(of: stream) else { return }
-        count -= 1
-        places[gap].value = nil
-        var index = (gap + 1) & mask
+    /// Whoever is farther from home gets the place; the other goes on.
+    @inlinable
+    mutating func insert(_ place: Place) {
+        var place = place
+        var index = home(place.stream)
+        var distance = 0
         while places[index].value != nil {
-            let home = home(places[index].stream)
-            if (index &- home) & mask >= (index &- gap) & mask {
-                places.swapAt(index, gap)
-                gap = index
+            let other = (index &- home(places[index].stream)) & mask
+            if other < distance {
+                swap(&place, &places[index])
+                distance = other
             }
-            index = (index + 1) & mask
+            index = (index &+ 1) & mask
+            distance += 1
         }
+        places[index] = place
+    }
+
+    @usableFromInline
+    mutating func grow() {
+        let old = places
+        places = [Place](repeating: Place(0, nil), count: old.count * 2)
+        mask = places.count - 1
+        for place in old where place.value != nil { insert(place) }
+    }
+
+    /// Closes the gap, so that no mark of the removed is needed: those behind it move up, as far as none of them is at home.
+    @inlinable
+    mutating func remove(_ stream: UInt32) {
+        guard var gap = index(of: stream) else { return }
+        used -= 1
+        var next = (gap &+ 1) & mask
+        while places[next].value != nil, home(places[next].stream) != next {
+            places[gap] = places[next]
+            gap = next
+            next = (next &+ 1) & mask
+        }
+        places[gap].value = nil
     }
 }
 
