@@ -104,7 +104,7 @@ extension Span<UInt8> {
     /// Four octets in network order; 0 when they are not all there.
     func integer(at offset: Int) -> UInt32 {
         guard offset >= 0, offset + 4 <= count else { return 0 }
-        return UInt32(self[offset]) << 24 | UInt32(self[offset + 1]) << 16 | UInt32(self[offset + 2]) << 8
-            | UInt32(self[offset + 3])
+        // Unsafe only for elements with padding and for types that are not any bit pattern: the load is bounds-checked.
+        return UInt32(bigEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 }

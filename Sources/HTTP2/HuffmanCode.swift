@@ -1,7 +1,8 @@
 /// The Huffman code of RFC 7541, appendix B.
 ///
-/// The code is canonical: the lengths alone define it. Decoding walks the tree four bits at a time through a table that is
-/// computed once.
+/// The code is canonical: the lengths alone define it. Decoding looks at the next eight bits, which say what the symbol is
+/// when its code is not longer: so are all letters, digits and most of what stands in a URI or a token. Longer codes are
+/// found by comparing, for the codes of each length follow one another.
 package struct HuffmanCode: Sendable {
     /// Bits of each octet's code; the last is EOS.
     package static let lengths: [UInt8] = [
@@ -40,57 +41,60 @@ package struct HuffmanCode: Sendable {
 
     static let shared = HuffmanCode()
 
-    private static let emits: UInt32 = 1 << 8
-    private static let fails: UInt32 = 1 << 9
-    private static let mayEnd: UInt32 = 1 << 10
+    private static let endOfString: UInt16 = 256
+    /// The longest code, in bits.
+    private static let maximumLength: UInt64 = 30
 
-    /// For each inner node and four bits: the next node, whether an octet ends here and which (from bit 16).
-    private let steps: [UInt32]
+    /// Codes of one length, of more than eight bits.
+    private struct Lengths: Sendable {
+        var length: UInt64
+        /// The last of these codes and ones behind it, in 32 bits: what is greater begins a longer code.
+        var last: UInt32
+        /// The first of these codes, in the lowest bits, and the place of its symbol in `symbols`.
+        var first: UInt32
+        var place: Int
+    }
+
+    /// For each eight bits the symbol, and from bit 8 the length of its code; 0 when that is longer.
+    private let short: [UInt16]
+    private let long: [Lengths]
+    /// The symbols in the order of their codes.
+    private let symbols: [UInt16]
 
     private init() {
-        // A tree of 256 inner nodes; a child is a node, or ~symbol.
-        var children: [(zero: Int, one: Int)] = [(0, 0)]
-        var depth: [(ones: Bool, count: Int)] = [(true, 0)]
-        for (symbol, length) in Self.lengths.enumerated() {
-            var node = 0
-            for bit in stride(from: Int(length) - 1, through: 0, by: -1) {
-                let isOne = Self.codes[symbol] >> UInt32(bit) & 1 == 1
-                let child = isOne ? children[node].one : children[node].zero
-                if bit == 0 {
-                    if isOne { children[node].one = ~symbol } else { children[node].zero = ~symbol }
-                } else if child > 0 {
-                    node = child
-                } else {
-                    if isOne { children[node].one = children.count } else { children[node].zero = children.count }
-                    depth.append((depth[node].ones && isOne, depth[node].count + 1))
-                    node = children.count
-                    children.append((0, 0))
-                }
-            }
-        }
-        var steps = [UInt32](repeating: Self.fails, count: children.count * 16)
-        for start in children.indices {
-            for nibble in 0..<16 {
-                var node = start
-                var step: UInt32 = 0
-                for bit in stride(from: 3, through: 0, by: -1) where step & Self.fails == 0 {
-                    let child = nibble >> bit & 1 == 1 ? children[node].one : children[node].zero
-                    if child >= 0 {
-                        node = child
-                    } else if ~child < 256 {
-                        step |= Self.emits | UInt32(~child) << 16
-                        node = 0
-                    } else {
-                        // EOS in a string is an error (RFC 7541 §5.2).
-                        step = Self.fails
+        var short = [UInt16](repeating: 0, count: 256)
+        var long: [Lengths] = []
+        var symbols: [UInt16] = []
+        for length in 5...Int(Self.maximumLength) {
+            let members = Self.lengths.indices.filter { Self.lengths[$0] == length }
+            guard let first = members.first, let last = members.last else { continue }
+            if length > 8 {
+                let shift = UInt32(32 - length)
+                long.append(
+                    Lengths(
+                        length: UInt64(length), last: Self.codes[last] << shift | (1 << shift - 1),
+                        first: Self.codes[first], place: symbols.count))
+            } else {
+                for symbol in members {
+                    let start = Int(Self.codes[symbol]) << (8 - length)
+                    for bits in start..<start + 1 << (8 - length) {
+                        short[bits] = UInt16(length) << 8 | UInt16(symbol)
                     }
                 }
-                // Padding is at most seven bits, all of them ones.
-                if depth[node].ones, depth[node].count <= 7 { step |= Self.mayEnd }
-                steps[start << 4 | nibble] = step | UInt32(node)
             }
+            symbols += members.map { UInt16($0) }
         }
-        self.steps = steps
+        (self.short, self.long, self.symbols) = (short, long, symbols)
+    }
+
+    /// The symbol that 32 bits begin with, when its code is longer than eight, and the length of that.
+    private func longSymbol(_ bits: UInt32) -> (symbol: UInt16, length: UInt64) {
+        for lengths in long where bits <= lengths.last {
+            let place = lengths.place + Int(bits >> UInt32(32 - lengths.length) - lengths.first)
+            return (symbols[place], lengths.length)
+        }
+        // Never reached: behind the last code, EOS, there is none.
+        return (Self.endOfString, Self.maximumLength)
     }
 
     /// Appends the octets that a Huffman-coded string stands for (RFC 7541 §5.2).
@@ -99,18 +103,60 @@ package struct HuffmanCode: Sendable {
     func decode(_ coded: Span<UInt8>, to octets: inout [UInt8]) -> Bool {
         var isValid = true
         octets.append(addingCapacity: coded.count * 8 / 5 + 1) { output in
-            var state: UInt32 = Self.mayEnd
-            for index in coded.indices {
-                let octet = Int(coded[index])
-                state = steps[Int(state & 0xFF) << 4 | octet >> 4]
-                if state & Self.emits != 0 { output.append(UInt8(truncatingIfNeeded: state >> 16)) }
-                if state & Self.fails != 0 { break }
-                state = steps[Int(state & 0xFF) << 4 | octet & 15]
-                if state & Self.emits != 0 { output.append(UInt8(truncatingIfNeeded: state >> 16)) }
-                if state & Self.fails != 0 { break }
+            let short = short.span
+            // Bits that were read and not decoded, the next of them in the highest.
+            var bits: UInt64 = 0
+            var count: UInt64 = 0
+            var cursor = 0
+            // Whatever the next symbol is, its code is there.
+            while cursor + 4 <= coded.count {
+                bits |= UInt64(coded.integer(at: cursor)) &<< (32 &- count)
+                count &+= 32
+                cursor += 4
+                while count >= 32 {
+                    let entry = short[Int(truncatingIfNeeded: bits >> 56)]
+                    var length = UInt64(entry &>> 8)
+                    if length != 0 {
+                        output.append(UInt8(truncatingIfNeeded: entry))
+                    } else {
+                        let found = longSymbol(UInt32(truncatingIfNeeded: bits >> 32))
+                        guard found.symbol != Self.endOfString else {
+                            isValid = false
+                            return
+                        }
+                        output.append(UInt8(truncatingIfNeeded: found.symbol))
+                        length = found.length
+                    }
+                    bits &<<= length
+                    count &-= length
+                }
             }
-            isValid = state & Self.mayEnd != 0 && state & Self.fails == 0
+            while cursor < coded.count {
+                bits |= UInt64(coded[cursor]) &<< (56 &- count)
+                count &+= 8
+                cursor += 1
+            }
+            isValid = finish(bits, count, to: &output)
         }
         return isValid
+    }
+
+    /// Decodes the last bits, of which there are fewer than 56. What is left of them in the end is padding: at most seven
+    /// bits, all of them ones.
+    private func finish(_ last: UInt64, _ available: UInt64, to output: inout OutputSpan<UInt8>) -> Bool {
+        var bits = last
+        var count = available
+        while true {
+            let padded = bits | UInt64.max &>> count
+            let entry = short[Int(truncatingIfNeeded: padded >> 56)]
+            var symbol = entry & 0xFF
+            var length = UInt64(entry &>> 8)
+            if length == 0 { (symbol, length) = longSymbol(UInt32(truncatingIfNeeded: padded >> 32)) }
+            guard length <= count else { return count <= 7 && padded == .max }
+            guard symbol != Self.endOfString else { return false }
+            output.append(UInt8(truncatingIfNeeded: symbol))
+            bits &<<= length
+            count &-= length
+        }
     }
 }
