@@ -4,7 +4,7 @@ import Wire
 enum FieldRules {
     /// Throws when a field may stand in no HTTP/2 message. The name is not that of a pseudo-header field.
     static func check(name: Span<UInt8>, value: Span<UInt8>, stream: UInt32) throws(HTTP2Error) {
-        guard name.count > 0, isName(name) else {
+        guard name.count > 0, name.isLowerToken else {
             throw .stream(stream, .protocolError, "A field name is not a token in lower case.")
         }
         guard isValue(value) else {
@@ -18,20 +18,11 @@ enum FieldRules {
         }
     }
 
-    private static func isName(_ name: Span<UInt8>) -> Bool {
-        for index in name.indices where !name[index].isLowerToken { return false }
-        return true
-    }
-
     /// field-value of RFC 9110 §5.5, which RFC 9113 §8.2.1 lets a recipient insist on: no control character but HTAB, and
     /// none of SP and HTAB at either end.
     static func isValue(_ value: Span<UInt8>) -> Bool {
-        for index in value.indices {
-            let octet = value[index]
-            if octet < 0x20 && octet != 0x09 || octet == 0x7F { return false }
-        }
         guard value.count > 0 else { return true }
-        return !value[0].isBlank && !value[value.count - 1].isBlank
+        return value.isFieldValue && !value[0].isBlank && !value[value.count - 1].isBlank
     }
 
     /// VCHAR only, and something: what may stand in a request line without ending it.
@@ -72,14 +63,6 @@ enum FieldRules {
 }
 
 extension UInt8 {
-    /// tchar of RFC 9110 §5.6.2 without upper case.
-    var isLowerToken: Bool {
-        let low: UInt64 = 0x03FF_6CFA_0000_0000
-        let high: UInt64 = 0x57FF_FFFF_C000_0000
-        let half = self & 0x40 == 0 ? low : high
-        return self < 0x80 && half >> UInt64(self & 0x3F) & 1 != 0
-    }
-
     var isBlank: Bool { self == 0x20 || self == 0x09 }
 }
 

@@ -47,7 +47,7 @@ struct RequestFields: Sendable {
             throw .stream(stream, .protocolError, "A pseudo-header field is empty or holds what it must not.")
         }
         if name.equals(":method"), method.isEmpty {
-            for index in value.indices where !(value[index].isLowerToken || value[index] &- 0x41 < 26) {
+            guard value.isToken else {
                 throw .stream(stream, .protocolError, "The method is not a token.")
             }
             method = range

@@ -51,6 +51,9 @@ struct ByteClass: Sendable {
     /// tchar, RFC 9110 §5.6.2: ``!#$%&'*+-.^_`|~``, digits and letters. Bits, so that it is a constant in the loops.
     static var token: ByteClass { ByteClass(low: 0x03FF_6CFA_0000_0000, high: 0x57FF_FFFF_C7FF_FFFE) }
 
+    /// tchar without upper-case letters, as field names are in HTTP/2 (RFC 9113 §8.2.1).
+    static var lowerToken: ByteClass { ByteClass(low: 0x03FF_6CFA_0000_0000, high: 0x57FF_FFFF_C000_0000) }
+
     /// What a registered name or IPv4 address may hold here: letters, digits, `-`, `.`, `_`, `~`.
     ///
     /// RFC 3986 §3.2.2 also allows percent-encoding and sub-delims. No host on the Internet has them, and each is a way

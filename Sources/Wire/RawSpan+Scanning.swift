@@ -120,15 +120,22 @@ extension RawSpan {
     /// The first offset in `from..<to` whose byte is no token character, else `to`; notes whether `_` was passed.
     @inline(__always)
     func endOfToken(from: Int, to: Int, hasUnderscore: inout Bool) -> Int {
+        endOfToken(.token, folding: 0x2020_2020_2020_2020, from: from, to: to, hasUnderscore: &hasUnderscore)
+    }
+
+    /// The same for a class of token characters; `folding` is what makes letters of it lower-case.
+    @inline(__always)
+    fileprivate func endOfToken(
+        _ token: ByteClass, folding: UInt64, from: Int, to: Int, hasUnderscore: inout Bool
+    ) -> Int {
         let highs: UInt64 = 0x8080_8080_8080_8080
-        let token = ByteClass.token
         let to = Swift.min(to, byteCount)
         var offset = Swift.max(from, 0)
         while offset < to {
             // Runs of letters and `-`, which is most of any name, pass eight at a time.
             if offset &+ 8 <= to {
                 let bytes = uncheckedWord(offset)
-                let folded = (bytes | 0x2020_2020_2020_2020) & ~highs
+                let folded = (bytes | folding) & ~highs
                 let aboveA = folded &+ 0x1F1F_1F1F_1F1F_1F1F
                 let aboveZ = folded &+ 0x0505_0505_0505_0505
                 let hyphens = (bytes & ~highs) ^ 0x2D2D_2D2D_2D2D_2D2D
@@ -213,5 +220,26 @@ extension RawSpan {
         let expected = unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
         for index in 0..<range.count where unsafe byte(lower + index) != expected[index] { return false }
         return true
+    }
+}
+
+// Unsafe below: `bytes` is that only for elements with padding, which an octet has not.
+extension Span<UInt8> {
+    /// Whether every octet may stand in a field value: no control character but HTAB (RFC 9110 §5.5). O(octets).
+    package var isFieldValue: Bool {
+        unsafe bytes.endOfValue(from: 0, to: count) == count
+    }
+
+    /// Whether every octet may stand in a token (RFC 9110 §5.6.2). O(octets).
+    package var isToken: Bool {
+        var hasUnderscore = false
+        return unsafe bytes.endOfToken(from: 0, to: count, hasUnderscore: &hasUnderscore) == count
+    }
+
+    /// Whether every octet may stand in a token and none is an upper-case letter (RFC 9113 §8.2.1). O(octets).
+    package var isLowerToken: Bool {
+        var hasUnderscore = false
+        return unsafe bytes.endOfToken(.lowerToken, folding: 0, from: 0, to: count, hasUnderscore: &hasUnderscore)
+            == count
     }
 }
