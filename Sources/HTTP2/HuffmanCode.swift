@@ -55,7 +55,7 @@ package struct HuffmanCode: Sendable {
         var place: Int
     }
 
-    /// For each eight bits the symbol, and from bit 8 the length of its code; 0 when that is longer.
+    /// For each eight bits the length of the code they begin with, and from bit 8 its symbol; 0 when it is longer.
     private let short: [UInt16]
     private let long: [Lengths]
     /// The symbols in the order of their codes.
@@ -78,7 +78,7 @@ package struct HuffmanCode: Sendable {
                 for symbol in members {
                     let start = Int(Self.codes[symbol]) << (8 - length)
                     for bits in start..<start + 1 << (8 - length) {
-                        short[bits] = UInt16(length) << 8 | UInt16(symbol)
+                        short[bits] = UInt16(symbol) << 8 | UInt16(length)
                     }
                 }
             }
@@ -101,9 +101,11 @@ package struct HuffmanCode: Sendable {
     ///
     /// At most 8/5 of the octets given are appended. False when the string holds EOS or its padding is wrong. O(octets).
     func decode(_ coded: Span<UInt8>, to octets: inout [UInt8]) -> Bool {
-        var isValid = true
+        var isValid = false
         octets.append(addingCapacity: coded.count * 8 / 5 + 1) { output in
             let short = short.span
+            // So it is, and with this no look-up below compares its index.
+            guard short.count == 256 else { return }
             // Bits that were read and not decoded, the next of them in the highest.
             var bits: UInt64 = 0
             var count: UInt64 = 0
@@ -114,21 +116,19 @@ package struct HuffmanCode: Sendable {
                 count &+= 32
                 cursor += 4
                 while count >= 32 {
-                    let entry = short[Int(truncatingIfNeeded: bits >> 56)]
-                    var length = UInt64(entry &>> 8)
-                    if length != 0 {
-                        output.append(UInt8(truncatingIfNeeded: entry))
-                    } else {
-                        let found = longSymbol(UInt32(truncatingIfNeeded: bits >> 32))
-                        guard found.symbol != Self.endOfString else {
-                            isValid = false
-                            return
-                        }
-                        output.append(UInt8(truncatingIfNeeded: found.symbol))
-                        length = found.length
+                    let entry = short[Int(truncatingIfNeeded: bits &>> 56)]
+                    if entry != 0 {
+                        output.append(UInt8(truncatingIfNeeded: entry &>> 8))
+                        // A shift takes the lowest six bits, which are the length's.
+                        bits &<<= UInt64(entry)
+                        count &-= UInt64(entry & 0xFF)
+                        continue
                     }
-                    bits &<<= length
-                    count &-= length
+                    let found = longSymbol(UInt32(truncatingIfNeeded: bits &>> 32))
+                    guard found.symbol != Self.endOfString else { return }
+                    output.append(UInt8(truncatingIfNeeded: found.symbol))
+                    bits &<<= found.length
+                    count &-= found.length
                 }
             }
             while cursor < coded.count {
@@ -149,8 +149,8 @@ package struct HuffmanCode: Sendable {
         while true {
             let padded = bits | UInt64.max &>> count
             let entry = short[Int(truncatingIfNeeded: padded >> 56)]
-            var symbol = entry & 0xFF
-            var length = UInt64(entry &>> 8)
+            var symbol = entry &>> 8
+            var length = UInt64(entry & 0xFF)
             if length == 0 { (symbol, length) = longSymbol(UInt32(truncatingIfNeeded: padded >> 32)) }
             guard length <= count else { return count <= 7 && padded == .max }
             guard symbol != Self.endOfString else { return false }
