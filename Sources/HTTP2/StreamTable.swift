@@ -6,6 +6,7 @@
 ///
 /// Inlinable, because rooms above keep objects of their own in it: without its body they would ask for its metadata at every
 /// look.
+@usableFromInline
 package struct StreamTable<Value> {
     @usableFromInline
     struct Place {
