@@ -131,10 +131,11 @@ struct AuditDirectory: Sendable {
         } while end != path.endIndex
     }
 
-    /// The file whose lock says whose the directory is; not locked yet.
-    func lockFile() throws(AuditError) -> AuditDescriptor {
-        try AuditDescriptor(path: "\(path)/.lock", flags: O_RDWR | O_CREAT, mode: 0o640)
-    }
+    /// Of the file whose lock is taken for each batch.
+    var batchLock: String { "\(path)/.lock" }
+
+    /// Of the file whose lock is shared by the processes that take over from one another.
+    var familyLock: String { "\(path)/.family" }
 
     /// The audit files, oldest first. Other names are none of ours.
     func list() throws(AuditError) -> [AuditFileName] {

@@ -42,14 +42,15 @@ package final class AuditPump {
     private var pendingRecords: UInt64 = 0
     private var lastSync: Int64?
     private var isSyncFailing = false
-    /// Whether another process writes to the same trail: each takes it for a batch and lets go of it.
-    var isSharing = false
-    private var isKeptOut = false
+    /// Since when another writer has not let go of the trail.
+    private var keptOut: Int64?
 
-    /// Milliseconds that one process may wait for the other's batch, and at its start.
+    /// How long another writer's batch is waited for: at a step and at the start in milliseconds, and before it is held to be a
+    /// failure in nanoseconds. A slow disk takes its time without anything being wrong.
     private enum Patience {
         static let batch: Int32 = 50
         static let start: Int32 = 10_000
+        static let failure: Int64 = 10 * AuditTime.second
     }
 
     /// Opens the trail in `settings.directory` and continues it, after cutting off what a crash left unfinished.
@@ -67,12 +68,11 @@ package final class AuditPump {
         self.gauges = gauges
         syncInterval = settings.syncInterval
         seenDropped = [UInt64](repeating: 0, count: rings.count)
-        isSharing = settings.isShared
-        let opened = try AuditTrail.open(settings, patience: settings.isShared ? Patience.start : 0, calls: files)
+        let opened = try AuditTrail.open(
+            settings, patience: settings.isSuccessor ? Patience.start : Patience.batch, calls: files)
         trail = opened.trail
         chain = opened.chain
         events.recoveries = opened.recoveries
-        if isSharing { trail.leave() }
     }
 
     /// False after a failed write or fsync, until one succeeds.
@@ -81,8 +81,21 @@ package final class AuditPump {
     /// One bounded batch: seal, write, and fsync when the last one is long enough ago.
     package func step() -> Progress {
         guard enter() else { return .stuck }
+        let batch = writeBatch()
         // Lines that are sealed already are the next ones of the chain, and nobody else's may come between.
-        defer { if isSharing, pending.isEmpty { trail.leave() } }
+        if pending.isEmpty { trail.leave() }
+        guard batch != .stuck, syncIfDue() else { return .stuck }
+        guard batch == .written else { return .idle }
+        return rings.contains { $0.consumedPosition != $0.publishedPosition } ? .behind : .caughtUp
+    }
+
+    private enum Batch {
+        case nothing
+        case written
+        case stuck
+    }
+
+    private func writeBatch() -> Batch {
         let day = AuditTime.day(of: clock.unix())
         if pending.isEmpty {
             if trail.isOutdated(onDay: day), !rotate() { return .stuck }
@@ -95,24 +108,27 @@ package final class AuditPump {
         guard !pending.isEmpty else {
             // What a burst made the buffer grow to is given back.
             if pending.capacity > 16 << 10 { pending = [] }
-            return syncIfDue() ? .idle : .stuck
+            return .nothing
         }
-        guard writePending(day: day) else { return .stuck }
-        guard syncIfDue() else { return .stuck }
-        return rings.contains { $0.consumedPosition != $0.publishedPosition } ? .behind : .caughtUp
+        return writePending(day: day) ? .written : .stuck
     }
 
     private func enter() -> Bool {
         do throws(AuditError) {
-            let found = try trail.enter(patience: Patience.batch)
-            if isKeptOut, !isSyncFailing { _ = note(0) }
-            isKeptOut = false
-            guard let found else { return true }
-            chain = found.chain
-            events.recoveries += found.recoveries
+            let change = try trail.enter(patience: Patience.batch)
+            // Else a failure that was told while it was kept out would outlive its end.
+            if keptOut != nil, !isSyncFailing { _ = note(0) }
+            keptOut = nil
+            guard let change else { return true }
+            chain = change.chain
+            events.recoveries += change.recoveries
+            events.unsynced += change.unsynced
             return true
         } catch {
-            isKeptOut = true
+            let now = clock.monotonic()
+            let since = keptOut ?? now
+            keptOut = since
+            if case .directoryInUse = error, now &- since < Patience.failure { return false }
             return note(-Int(error.code))
         }
     }

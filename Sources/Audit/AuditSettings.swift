@@ -21,8 +21,9 @@ package struct AuditSettings: Sendable, Equatable {
     package var syncInterval: Int64
     /// At most this long, in nanoseconds, `AuditWriter.stop()` keeps trying to write to a disk that refuses.
     package var stopPatience: Int64
-    /// Whether the process before still writes to the same directory: see `AuditWriter.share(_:)`.
-    package var isShared = false
+    /// Whether this process takes over from one that writes to the same directory: both do for a while, batch by batch, each
+    /// behind the other's, in one chain.
+    package var isSuccessor = false
 
     package init(
         directory: String, onFull: OnFull = .countLosses, ringBytes: Int = 16 << 20,

@@ -7,10 +7,15 @@ import Glibc
 final class AuditTrail {
     let directory: AuditDirectory
     private let lock: AuditDescriptor
+    private let family: AuditDescriptor
+    /// What this writer leaves in the lock's file, so that it knows whether another has been there since.
+    /// Bytes, at most `maximumMark`.
+    private let mark = Array("writer \(UInt64.random(in: .min ... .max))".utf8)
+    private static let maximumMark = 32
     /// Whether no other writer can touch the files.
-    private(set) var isLocked = false
+    private var isLocked = false
     /// Whether another writer's end could not be read so far.
-    private var isRecovering = false
+    private var isRecovering = true
     private let calls: AuditFileCalls
     private let maximumFileBytes: Int64
     private var file: AuditDescriptor?
@@ -26,61 +31,86 @@ final class AuditTrail {
         var tornBytes: Int64
     }
 
-    /// Locks the directory, which may take `patience` milliseconds, and opens the newest file. Returns the chain to go on
-    /// with and the torn lines cut off.
+    /// Joins those that write to the directory and opens the newest file. Returns the chain to go on with and the torn lines
+    /// cut off. Waits for other writers at most `patience` milliseconds.
     static func open(
-        _ settings: AuditSettings, patience: Int32 = 0, calls: AuditFileCalls
+        _ settings: AuditSettings, patience: Int32, calls: AuditFileCalls
     ) throws(AuditError) -> (trail: AuditTrail, chain: AuditChain, recoveries: [Recovery]) {
         let directory = AuditDirectory(path: settings.directory)
         try directory.create()
+        let flags = O_RDWR | O_CREAT
+        let family = try AuditDescriptor(path: directory.familyLock, flags: flags, mode: 0o640)
+        // Whoever is there keeps strangers out, and lets successors in.
+        if !settings.isSuccessor {
+            try take(family, LOCK_EX, directory, path: directory.familyLock, patience: 0)
+        }
+        try take(family, LOCK_SH, directory, path: directory.familyLock, patience: 0)
         let trail = AuditTrail(
-            directory: directory, lock: try directory.lockFile(), calls: calls,
-            maximumFileBytes: settings.maximumFileBytes)
-        try trail.takeLock(patience: patience)
-        let (chain, recoveries) = try trail.recover()
-        return (trail, chain, recoveries)
+            directory: directory,
+            lock: try AuditDescriptor(path: directory.batchLock, flags: flags, mode: 0o640), family: family,
+            calls: calls, maximumFileBytes: settings.maximumFileBytes)
+        guard let found = try trail.enter(patience: patience) else { return (trail, AuditChain(), []) }
+        trail.leave()
+        return (trail, found.chain, found.recoveries)
     }
 
     private init(
-        directory: AuditDirectory, lock: consuming AuditDescriptor, calls: AuditFileCalls, maximumFileBytes: Int64
+        directory: AuditDirectory, lock: consuming AuditDescriptor, family: consuming AuditDescriptor,
+        calls: AuditFileCalls, maximumFileBytes: Int64
     ) {
         self.directory = directory
         self.lock = lock
+        self.family = family
         self.calls = calls
         self.maximumFileBytes = maximumFileBytes
     }
 
     // MARK: Sharing
 
-    private func takeLock(patience: Int32) throws(AuditError) {
+    private static func take(
+        _ file: borrowing AuditDescriptor, _ kind: Int32, _ directory: AuditDirectory, path: String, patience: Int32
+    ) throws(AuditError) {
         var left = patience
-        while flock(lock.number, LOCK_EX | LOCK_NB) != 0 {
+        while flock(file.number, kind | LOCK_NB) != 0 {
             guard errno == EWOULDBLOCK || errno == EINTR else {
-                throw .system(operation: "flock", path: "\(directory.path)/.lock", code: errno)
+                throw .system(operation: "flock", path: path, code: errno)
             }
             guard left > 0 else { throw .directoryInUse(path: directory.path) }
             _ = poll(nil, 0, 1)
             left -= 1
         }
-        isLocked = true
     }
 
-    /// Takes the directory back after `leave`. Where another writer has been there meanwhile, the chain to go on with and
-    /// the torn lines cut off; nil where everything is as it was left.
+    /// What another writer has left.
+    struct Change {
+        var chain: AuditChain
+        var recoveries: [Recovery]
+        /// Bytes of the file that was written before, of which nobody knows whether they are on the disk.
+        var unsynced: Int64
+    }
+
+    /// Takes the directory for a batch. Where another writer has been there meanwhile, what to go on with; nil where
+    /// everything is as it was left.
     ///
-    /// Waits for the other at most `patience` milliseconds.
-    func enter(patience: Int32) throws(AuditError) -> (chain: AuditChain, recoveries: [Recovery])? {
+    /// Waits for the other at most `patience` milliseconds; throws `directoryInUse` then.
+    func enter(patience: Int32) throws(AuditError) -> Change? {
         guard !isLocked else { return nil }
-        try takeLock(patience: patience)
+        try Self.take(lock, LOCK_EX, directory, path: directory.batchLock, patience: patience)
+        isLocked = true
         do throws(AuditError) {
-            let hasChanged = try hasChanged()
-            guard isRecovering || hasChanged else { return nil }
-            // What was written here is not lost sight of with the file: the other may have begun the next one.
-            _ = sync()
+            let last = try lock.read(count: Self.maximumMark, offset: 0, path: directory.batchLock)
+            guard last != mark || isRecovering else { return nil }
             isRecovering = true
-            let found = try recover()
+            // What was written here is not lost sight of with the file: the other may have begun the next one.
+            let doubtful = unsyncedBytes
+            let unsynced = sync() == 0 ? 0 : doubtful
+            let (chain, recoveries) = try recover()
+            // Unsafe: reads the array during the call. A mark that is shorter than the one before must not end like it.
+            guard ftruncate(lock.number, 0) == 0, unsafe pwrite(lock.number, mark, mark.count, 0) == mark.count else {
+                throw .system(operation: "write", path: directory.batchLock, code: errno)
+            }
             isRecovering = false
-            return found
+            return Change(chain: chain, recoveries: recoveries, unsynced: unsynced)
         } catch {
             leave()
             throw error
@@ -91,14 +121,6 @@ final class AuditTrail {
     func leave() {
         guard isLocked, flock(lock.number, LOCK_UN) == 0 else { return }
         isLocked = false
-    }
-
-    private func hasChanged() throws(AuditError) -> Bool {
-        guard let newest = try directory.list().last else { return name != nil }
-        // A file that was full here may have had room for what the other wrote.
-        guard newest == name, file != nil else { return true }
-        let path = directory.path(of: newest)
-        return try AuditDescriptor(path: path, flags: O_RDONLY).size(path: path) != fileSize
     }
 
     private func recover() throws(AuditError) -> (AuditChain, [Recovery]) {

@@ -44,7 +44,7 @@ package final class AuditWriter: Sendable {
         }
         self.rings = rings
         let gauges = AuditGauges()
-        shared = AuditThread(bell: bell, gauges: gauges, isSharing: settings.isShared)
+        shared = AuditThread(bell: bell, gauges: gauges)
         let pump = try AuditPump(settings, rings: rings, clock: clock, files: files, gauges: gauges)
         thread = NIOLockedValueBox(try shared.start(pump, patience: settings.stopPatience))
     }
@@ -70,12 +70,6 @@ package final class AuditWriter: Sendable {
     @discardableResult
     package func flush() -> Bool { shared.flush() }
 
-    /// Begins or ends to let another writer write to the same directory: batch by batch, each behind the other's, in one
-    /// chain. For as long as one process takes over from another.
-    ///
-    /// It takes effect with the next batch.
-    package func share(_ shares: Bool) { shared.share(shares) }
-
     /// Drains the rings, brings everything to the disk, ends the thread and unlocks the directory.
     ///
     /// The loops must have stopped appending. Blocks, on a disk that refuses for at most `stopPatience`. Returns how
@@ -96,7 +90,6 @@ package final class AuditWriter: Sendable {
 final class AuditThread: Sendable {
     private struct Requests {
         var isStopping = false
-        var isSharing: Bool
         var hasStopped = false
         /// Write ends of pipes whose readers wait for a flush.
         var flushes: [Int32] = []
@@ -112,12 +105,11 @@ final class AuditThread: Sendable {
 
     let bell: AuditBell
     let gauges: AuditGauges
-    private let requests: NIOLockedValueBox<Requests>
+    private let requests = NIOLockedValueBox(Requests())
 
-    init(bell: AuditBell, gauges: AuditGauges, isSharing: Bool) {
+    init(bell: AuditBell, gauges: AuditGauges) {
         self.bell = bell
         self.gauges = gauges
-        requests = NIOLockedValueBox(Requests(isSharing: isSharing))
     }
 
     var abandoned: UInt64 { requests.withLockedValue { $0.abandoned } }
@@ -145,11 +137,6 @@ final class AuditThread: Sendable {
 
     func requestStop() {
         requests.withLockedValue { $0.isStopping = true }
-        bell.ring()
-    }
-
-    func share(_ shares: Bool) {
-        requests.withLockedValue { $0.isSharing = shares }
         bell.ring()
     }
 
@@ -194,11 +181,10 @@ final class AuditThread: Sendable {
     private func run(_ pump: AuditPump, patience: Int64) {
         var wait = Wait.busy
         while true {
-            let (flushes, isStopping, isSharing) = requests.withLockedValue { requests in
+            let (flushes, isStopping) = requests.withLockedValue { requests in
                 defer { requests.flushes = [] }
-                return (requests.flushes, requests.isStopping, requests.isSharing)
+                return (requests.flushes, requests.isStopping)
             }
-            pump.isSharing = isSharing
             if isStopping { return finish(pump, patience: patience, flushes: flushes) }
             if !flushes.isEmpty { answer(flushes, pump.flush()) }
             switch pump.step() {

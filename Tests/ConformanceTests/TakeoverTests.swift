@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import StrictJSON
 import TestKit
@@ -85,6 +86,81 @@ extension Conformance {
             for decision in decisions { #expect(written.count { $0 == decision } == 1, "\(decision)") }
             let run = try GatewayProcess.run(["audit", "verify", "audit"], in: gateway.directory)
             #expect(run.status == 0, "\(run)")
+        }
+
+        @Test("two takeovers within one drain: all three write their records, and the last does so at once")
+        func threeAtATime() throws {
+            let fixture = try Fixture()
+            let gateway = fixture.gateway
+            let latch = Latch()
+            fixture.origin.play { request in
+                guard request.target == "/public/held" else { return RawOrigin.echo(request) }
+                return .afterBody { _ in [.await(latch), .text("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")] }
+            }
+            func hold(_ number: Int) throws -> RawClient {
+                let client = try gateway.connect()
+                client.send("GET /public/held HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(eventually { fixture.origin.requests.count { $0.target == "/public/held" } == number })
+                return client
+            }
+            func drained(_ count: Int) -> Bool {
+                eventually { gateway.standardError.components(separatedBy: "Draining.").count == count + 1 }
+            }
+            var held = [try hold(1)]
+            gateway.signal(SIGUSR2)
+            let second = try successor(gateway)
+            #expect(drained(1))
+            held.append(try hold(2))
+            kill(second.pid, SIGUSR2)
+            let third = try successor(gateway, 2)
+            #expect(drained(2))
+            let answer = try #require(try gateway.get("/public/x"))
+            let decision = try #require(answer.value("x-request-id"))
+            // While the two before it still have something to do.
+            #expect(
+                eventually {
+                    gateway.auditLines.contains { String(decoding: $0, as: UTF8.self).contains(decision) }
+                }, "\(gateway.standardError)")
+            #expect(gateway.isRunning && second.isRunning && third.isRunning)
+            latch.open()
+            var decisions = [decision]
+            for client in held {
+                let answer = try #require(client.answer())
+                #expect(answer.status == 200)
+                decisions.append(try #require(answer.value("x-request-id")))
+            }
+            #expect(gateway.exitStatus() == 0, "\(gateway.standardError)")
+            #expect(eventually { !second.isRunning })
+            kill(third.pid, SIGTERM)
+            #expect(eventually { !third.isRunning })
+            #expect(!gateway.standardError.contains("could not be written"), "\(gateway.standardError)")
+            let text = gateway.auditLines.map { String(decoding: $0, as: UTF8.self) }
+            for decision in decisions { #expect(text.count { $0.contains(decision) } == 1) }
+            let run = try GatewayProcess.run(["audit", "verify", "audit"], in: gateway.directory)
+            #expect(run.status == 0, "\(run)")
+        }
+
+        @Test("an order to stop, while another process takes over, is the first one: nothing is cut")
+        func stopWhileTakenOver() throws {
+            let fixture = try Fixture()
+            let gateway = fixture.gateway
+            let latch = Latch()
+            fixture.origin.play { _ in
+                .afterBody { _ in [.await(latch), .text("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")] }
+            }
+            let client = try gateway.connect()
+            client.send("GET /public/held HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(eventually { fixture.origin.requests.count == 1 })
+            gateway.signal(SIGUSR2)
+            let new = try successor(gateway)
+            #expect(says(gateway, "Draining."))
+            gateway.terminate()
+            kill(new.pid, SIGTERM)
+            #expect(eventually { !new.isRunning })
+            #expect(gateway.isRunning)
+            latch.open()
+            #expect(client.answer()?.text == "ok")
+            #expect(gateway.exitStatus() == 0, "\(gateway.standardError)")
         }
 
         @Test("a new process that cannot start changes nothing, and the next one can take over")

@@ -11,6 +11,8 @@ struct Inheritance {
     private static let maximumOfManager: Int32 = 1024
 
     let sockets: [ListeningSocket]
+    /// Whether the sockets are those of a process whose place this one takes, be it there or not.
+    let isSuccessor: Bool
     /// The process that goes on until this one is ready. Nil for sockets of the service manager, and without any.
     let predecessor: Predecessor?
     /// Descriptors that are no listening TCP sockets.
@@ -22,13 +24,15 @@ struct Inheritance {
         let own = value(of: variable)
         let (manager, count) = (value(of: "LISTEN_PID"), value(of: "LISTEN_FDS"))
         for name in [variable, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { unsafe unsetenv(name) }
-        if let own, let (predecessor, descriptors) = parse(own), predecessor.isThere {
-            return Inheritance(descriptors, predecessor: predecessor)
+        if let own, let (predecessor, descriptors) = parse(own) {
+            // Who has died meanwhile needs no relief; its sockets are as good as before.
+            return Inheritance(
+                descriptors, isSuccessor: true, predecessor: predecessor.isThere ? predecessor : nil)
         }
         guard let manager, pid_t(manager) == getpid(), let count = count.flatMap({ Int32($0) }), count > 0 else {
-            return Inheritance([], predecessor: nil)
+            return Inheritance([])
         }
-        return Inheritance(Array(firstOfManager..<firstOfManager + min(count, maximumOfManager)), predecessor: nil)
+        return Inheritance(Array(firstOfManager..<firstOfManager + min(count, maximumOfManager)))
     }
 
     /// Whatever else this process was started with is not for those that it starts; what it opens itself is not anyway.
@@ -45,10 +49,10 @@ struct Inheritance {
         }
     }
 
-    private init(_ descriptors: [Int32], predecessor: Predecessor?) {
+    private init(_ descriptors: [Int32], isSuccessor: Bool = false, predecessor: Predecessor? = nil) {
         var sockets: [ListeningSocket] = []
         var strangers: [Int32] = []
-        for descriptor in descriptors {
+        for descriptor in Set(descriptors).sorted() {
             if let socket = ListeningSocket(inheriting: descriptor) {
                 sockets.append(socket)
             } else {
@@ -56,6 +60,7 @@ struct Inheritance {
             }
         }
         self.sockets = sockets
+        self.isSuccessor = isSuccessor
         self.predecessor = predecessor
         self.strangers = strangers
     }

@@ -59,7 +59,7 @@ final class RunningGateway: Sendable {
         // The trail first: where it is another gateway's, nothing else has begun that would have to be ended.
         var trail = settings.audit.trail
         // The process before goes on to write for as long as it has requests.
-        trail.isShared = inheritance.predecessor != nil
+        trail.isSuccessor = inheritance.isSuccessor
         let audit = settings.audit.enabled ? try AuditWriter(trail, loops: workers) : nil
         // The server exists only after the first snapshot; keys can be withdrawn only after that.
         let feed = NIOLockedValueBox<SnapshotFeed?>(nil)
@@ -226,14 +226,11 @@ final class RunningGateway: Sendable {
     /// why, where it cannot be started.
     func startSuccessor() -> Successor? {
         let sockets = server.listeningSockets + [adminSocket.withLockedValue { $0 }].compactMap { $0 }
-        // Both write records from now on, until this process has ended.
-        audit?.share(true)
         do throws(Successor.Failure) {
             let successor = try Successor(sockets)
             log.notice("Another process is to take over.", metadata: ["pid": "\(successor.pid)"])
             return successor
         } catch {
-            audit?.share(false)
             log.error("No other process can take over: \(error)")
             return nil
         }
@@ -241,13 +238,16 @@ final class RunningGateway: Sendable {
 
     /// The process that was to take over is not there any more; this one goes on.
     func lostSuccessor(_ end: String) {
-        audit?.share(false)
         log.error("The process that was to take over has ended; this one goes on.", metadata: ["end": "\(end)"])
+    }
+
+    /// Another one was asked for before that.
+    func declineSuccessor() {
+        log.warning("Another process is to take over already, or this one is stopping: none is started.")
     }
 
     /// The process before has ended.
     func lostPredecessor() {
-        audit?.share(false)
         log.notice("The process before has ended.")
     }
 

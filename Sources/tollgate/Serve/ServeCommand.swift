@@ -27,61 +27,63 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var configuration: ConfigurationOption
 
-    private enum Event {
-        case stop, reload, replace, tokensChanged, certificatesChanged
-        case successor(Successor.News)
-    }
-
     func run() async throws {
-        let inheritance = Inheritance.take()
-        let (events, event) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingNewest(16))
+        let events = ServeEvents()
         let signals = ProcessSignals(
-            onStop: { event.yield(.stop) }, onReload: { event.yield(.reload) }, onReplace: { event.yield(.replace) })
+            onStop: { events.note { $0.stops += 1 } }, onReload: { events.note { $0.reloads = true } },
+            onReplace: { events.note { $0.replaces = true } })
         FileDescriptors.raiseLimit()
         let plan = try configuration.load()
-        let gateway = try await start(plan, inheritance)
-        ServiceManager.ready()
-        if let predecessor = inheritance.predecessor { relieve(predecessor, for: gateway) }
+        let gateway = try await start(plan)
         let watch = FileWatch(
             paths: { [gateway.plan.settings.tokens.file] + gateway.plan.certificateFiles },
             onChange: { changed in
                 let tokens = gateway.plan.settings.tokens.file
-                if changed.contains(where: { $0.utf8.elementsEqual(tokens.utf8) }) { event.yield(.tokensChanged) }
-                if changed.contains(where: { !$0.utf8.elementsEqual(tokens.utf8) }) {
-                    event.yield(.certificatesChanged)
+                events.note { pending in
+                    for path in changed {
+                        let isTokens = path.utf8.elementsEqual(tokens.utf8)
+                        if isTokens { pending.rereadsTokens = true } else { pending.rereadsCertificates = true }
+                    }
                 }
             })
         var stopping: Task<Void, Never>?
         var successor: Successor?
+        var isToldToStop = false
         func stop(for successor: Successor?) {
             stopping = Task {
                 await gateway.stop(successor: successor)
-                event.finish()
+                events.finish()
             }
         }
-        for await next in events {
-            switch next {
-            case .reload: await gateway.reload()
-            case .tokensChanged: await gateway.reloadTokens()
-            case .certificatesChanged: await gateway.reloadCertificates()
-            case .replace:
-                // One at a time, and none that would outlive a stop.
-                guard stopping == nil, successor == nil else { continue }
-                successor = gateway.startSuccessor()
-                if let successor { follow(successor) { event.yield(.successor($0)) } }
-            case .successor(.ready):
-                if stopping == nil { stop(for: successor) }
-            case .successor(.ended(let end)):
+        for await _ in events.wakes {
+            let pending = events.take()
+            if pending.stops > 0 {
+                // The second time is meant; a stop that another process brought about was nobody's order.
+                guard !isToldToStop, pending.stops == 1 else { _exit(EXIT_FAILURE) }
+                isToldToStop = true
+                if stopping == nil {
+                    successor?.cancel()
+                    stop(for: nil)
+                }
+            }
+            switch pending.news {
+            case .nothing: break
+            case .ready: if stopping == nil { stop(for: successor) }
+            case .ended(let end):
                 successor = nil
                 if stopping == nil { gateway.lostSuccessor(end) }
-            case .successor(.nothing):
-                break
-            case .stop:
-                // The second time is meant.
-                guard stopping == nil else { _exit(EXIT_FAILURE) }
-                successor?.cancel()
-                stop(for: nil)
             }
+            if pending.replaces {
+                if stopping == nil, successor == nil {
+                    successor = gateway.startSuccessor()
+                    if let successor { follow(successor) { news in events.note { $0.news = news } } }
+                } else {
+                    gateway.declineSuccessor()
+                }
+            }
+            if pending.reloads { await gateway.reload() }
+            if pending.rereadsTokens { await gateway.reloadTokens() }
+            if pending.rereadsCertificates { await gateway.reloadCertificates() }
         }
         await stopping?.value
         watch.stop()
@@ -100,22 +102,31 @@ struct ServeCommand: AsyncParsableCommand {
 
     private func follow(_ successor: Successor, _ tell: @escaping @Sendable (Successor.News) -> Void) {
         Task {
-            while true {
+            for look in 1... {
                 switch successor.news() {
                 case .nothing: try? await Task.sleep(for: Self.look)
                 case .ready: return tell(.ready)
                 case .ended(let end): return tell(.ended(end))
                 }
+                if look == Self.maximumLooks { successor.kill() }
             }
         }
     }
 
+    /// A process that has not become ready after as many is ended.
+    private static let maximumLooks = 600
+
     /// Between two looks at whether another process is still there.
     private static let look = Duration.milliseconds(100)
 
-    private func start(_ plan: Plan, _ inheritance: Inheritance) async throws -> RunningGateway {
+    private func start(_ plan: Plan) async throws -> RunningGateway {
+        // Let go of here: a socket that no listener has taken must not stay open.
+        let inheritance = Inheritance.take()
         do {
-            return try await RunningGateway.start(plan, file: configuration.file, inheritance: inheritance)
+            let gateway = try await RunningGateway.start(plan, file: configuration.file, inheritance: inheritance)
+            ServiceManager.ready()
+            if let predecessor = inheritance.predecessor { relieve(predecessor, for: gateway) }
+            return gateway
         } catch let failure as Plan.Failure {
             throw ConfigurationOption.refuse(failure, file: configuration.file)
         }

@@ -107,7 +107,10 @@ struct Successor {
     }
 
     /// Calls it off.
-    func cancel() { kill(pid, SIGTERM) }
+    func cancel() { _ = Glibc.kill(pid, SIGTERM) }
+
+    /// Ends it at once.
+    func kill() { _ = Glibc.kill(pid, SIGKILL) }
 
     private static var environment: [String] {
         var strings: [String] = []
