@@ -46,7 +46,6 @@ final class RoutePlan {
     struct Destination {
         let target: UpstreamTarget
         let timeouts: Timeouts
-        let isCanary: Bool
     }
 
     let route: Route
@@ -62,27 +61,21 @@ final class RoutePlan {
     private static let canarySalt: UInt64 = 0x6361_6e61_7279_2e2e
 
     init(route: Route, targets: [String: UpstreamTarget], metrics: RouteMetrics) {
-        let destination = { (target: UpstreamTarget, isCanary: Bool) in
-            let timeouts = Timeouts(route.timeouts, target.pool.settings)
-            return Destination(target: target, timeouts: timeouts, isCanary: isCanary)
+        let destination = { (target: UpstreamTarget) in
+            Destination(target: target, timeouts: Timeouts(route.timeouts, target.pool.settings))
         }
         self.route = route
         self.auditName = AuditText(route.name)
         self.metrics = metrics
-        self.primary = targets[route.upstream].map { destination($0, false) }
-        self.canary = route.canary.flatMap { targets[$0.upstream] }.map { destination($0, true) }
+        self.primary = targets[route.upstream].map(destination)
+        self.canary = route.canary.flatMap { targets[$0.upstream] }.map(destination)
         self.canaryPercent = route.canary?.percent ?? 0
         self.mirror = route.mirror.flatMap { targets[$0.upstream] }
         self.mirrorPercent = route.mirror?.percent ?? 0
     }
 
-    /// Where the requests of a client go: always the same while the percentage is the same, and a client who is in a
-    /// share is in every greater one.
-    func destination(of affinity: UInt64) -> Destination? {
-        isCanary(affinity) ? canary : primary
-    }
-
-    /// Whether a client belongs to the share that the canary takes.
+    /// Whether a client's requests go to the canary: always the same while the percentage is the same, and a client who is in
+    /// a share is in every greater one.
     func isCanary(_ affinity: UInt64) -> Bool {
         canary != nil && Self.isIn(canaryPercent, StableHash.mix(affinity ^ Self.canarySalt))
     }

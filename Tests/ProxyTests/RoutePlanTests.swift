@@ -13,7 +13,7 @@ import Upstream
         let route = Route(
             name: "r", upstream: "main", accepts: [], canary: RouteShare(upstream: "next", percent: percent))
         let plan = RoutePlan(route: route, targets: targets, metrics: RouteMetrics())
-        return Set((UInt64(0)..<1000).filter { plan.destination(of: $0)?.isCanary == true })
+        return Set((UInt64(0)..<1000).filter { plan.isCanary($0) })
     }
 
     private func targets(_ reactor: Reactor) -> [String: UpstreamTarget] {
@@ -50,7 +50,7 @@ import Upstream
             let route = Route(
                 name: "r", upstream: "main", accepts: [], timeouts: RouteTimeouts(firstByte: 7, total: 9))
             let plan = RoutePlan(route: route, targets: targets, metrics: RouteMetrics())
-            guard let times = plan.destination(of: 0)?.timeouts else { return [] }
+            guard let times = plan.primary?.timeouts else { return [] }
             return [times.connect, times.firstByte, times.idle, times.total]
         }
         #expect(times == [3_000_000_000, 7, 30_000_000_000, 9])

@@ -117,7 +117,7 @@ final class RunningGateway: Sendable {
                 ])
         }
         if settings.admin.enabled { try await listen(at: settings.admin.address, inheriting: inheritance.sockets) }
-        let own = server.listeningSockets + [adminSocket.withLockedValue { $0 }].compactMap { $0 }
+        let own = listeningSockets
         let unused = inheritance.sockets.filter { socket in !own.contains { $0 === socket } }
             .map { "\(HostAndPort(host: $0.address.host, port: $0.address.port))" }
         let others = unused + inheritance.strangers.map { "descriptor \($0)" }
@@ -125,6 +125,11 @@ final class RunningGateway: Sendable {
         log.warning(
             "Sockets that the process was started with are at no listener's address.",
             metadata: ["sockets": "\(others.joined(separator: " "))"])
+    }
+
+    /// All of this process's.
+    private var listeningSockets: [ListeningSocket] {
+        server.listeningSockets + [adminSocket.withLockedValue { $0 }].compactMap { $0 }
     }
 
     private func listen(at address: HostAndPort, inheriting inherited: [ListeningSocket]) async throws {
@@ -225,9 +230,8 @@ final class RunningGateway: Sendable {
     /// Starts the process that is to take over, with the sockets of this one. Until it is ready nothing changes. Nil, and said
     /// why, where it cannot be started.
     func startSuccessor() -> Successor? {
-        let sockets = server.listeningSockets + [adminSocket.withLockedValue { $0 }].compactMap { $0 }
         do throws(Successor.Failure) {
-            let successor = try Successor(sockets)
+            let successor = try Successor(listeningSockets)
             log.notice("Another process is to take over.", metadata: ["pid": "\(successor.pid)"])
             return successor
         } catch {
