@@ -38,6 +38,23 @@ extension Conformance {
             return Orphan(try #require(found))
         }
 
+        /// Whether a process has a socket that listens at the port: one that does not any more takes no connection.
+        private func listens(_ pid: Int32, _ port: Int) throws -> Bool {
+            let listening = "0A"
+            let digits = String(port, radix: 16, uppercase: true)
+            let end = ":" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+            let table = String(decoding: try TemporaryDirectory.read("/proc/net/tcp"), as: UTF8.self)
+            let sockets = Set(
+                table.split(separator: "\n").map { $0.split(separator: " ") }
+                    .filter { $0.count > 9 && $0[1].hasSuffix(end) && $0[3] == listening }
+                    .map { "socket:[\($0[9])]" })
+            let files = FileManager.default
+            return try files.contentsOfDirectory(atPath: "/proc/\(pid)/fd").contains { name in
+                // One that was closed since the directory was read leads nowhere.
+                (try? files.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\(name)")).map(sockets.contains) ?? false
+            }
+        }
+
         private func says(_ gateway: GatewayProcess, _ text: String) -> Bool {
             eventually { gateway.standardError.contains(text) }
         }
@@ -67,7 +84,8 @@ extension Conformance {
             let new = try successor(gateway)
             for _ in 0..<20 { try ask() }
             #expect(says(gateway, "Draining."))
-            // The old one has no listener any more, and still serves what it has begun.
+            #expect(try eventually { try !listens(gateway.processID, gateway.port) })
+            // The old one still serves what it has begun.
             for _ in 0..<20 { try ask() }
             #expect(gateway.isRunning)
             #expect(gateway.readiness == 200)
@@ -110,10 +128,13 @@ extension Conformance {
             gateway.signal(SIGUSR2)
             let second = try successor(gateway)
             #expect(drained(1))
+            #expect(try eventually { try !listens(gateway.processID, gateway.port) })
+            #expect(try listens(second.pid, gateway.port))
             held.append(try hold(2))
             kill(second.pid, SIGUSR2)
             let third = try successor(gateway, 2)
             #expect(drained(2))
+            #expect(try eventually { try !listens(second.pid, gateway.port) })
             let answer = try #require(try gateway.get("/public/x"))
             let decision = try #require(answer.value("x-request-id"))
             // While the two before it still have something to do.
