@@ -49,7 +49,10 @@ extension ClientHandler {
                 ? nil
                 : !isUpstreamReading
                     ? patienceForReading(now)
-                    : machine.hasAnswerBegun ? exchange.timeouts?.idle : exchange.timeouts?.firstByte
+                    : machine.hasAnswerBegun
+                        ? exchange.timeouts?.idle
+                        // For the whole head: one that drips in puts nothing off.
+                        : isAnew || patience == .max ? exchange.timeouts?.firstByte : patience - now
         case .events:
             wait = isUpstreamReading ? rules.streamIdleTimeout : rules.bodyTimeout
             expires = expiry

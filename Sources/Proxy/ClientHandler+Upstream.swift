@@ -27,6 +27,7 @@ extension ClientHandler {
         isWaitingForUpstream = false
         upstream = connection
         isUpstreamReading = true
+        patience = .max
         exchange.upstream(connection)
         machine.upstreamReady()
         var first: ByteBuffer

@@ -42,11 +42,12 @@ final class Worker {
     static let maximumProofs = 4096
     /// Password hashes of one loop that may wait for a thread.
     static let maximumHashes = 64
-    /// Streams reviewed in one tick, some 10 µs each: a new configuration must not hold up the requests of its loop.
-    private static let maximumReviews = 1000
+    /// Streams reviewed before the sockets have their turn again, some 10 µs each: a new configuration must not hold up the
+    /// requests of its loop.
+    private static let maximumReviews = 20
     /// Deadlines that are acted on before the sockets have their turn again, up to some 50 µs each: who lets many connections
     /// time out at once holds up nobody else's requests.
-    private static let maximumDue = 16
+    private static let maximumDue = 4
     /// Copies of requests of one loop that may be under way.
     static let maximumMirrored = 1024
 
@@ -185,7 +186,12 @@ final class Worker {
         let isEarlierDue = !due.isEmpty
         due += wheel.due(now: now)
         if !isEarlierDue { endDue() }
-        reviewStreams()
+        if gatekeeper.generation != reviewedGeneration {
+            reviewedGeneration = gatekeeper.generation
+            let isUnderWay = !unreviewed.isEmpty
+            unreviewed = connections.values.flatMap(\.standing)
+            if !isUnderWay { reviewStreams() }
+        }
         for target in targets.values { target.pool.tick(now: now) }
         guard now - lastLook >= 1_000_000_000 else { return }
         lastLook = now
@@ -207,14 +213,10 @@ final class Worker {
 
     /// After a change of configuration or credentials: asks for every stream whether it may go on.
     private func reviewStreams() {
-        if gatekeeper.generation != reviewedGeneration {
-            reviewedGeneration = gatekeeper.generation
-            unreviewed = connections.values.flatMap(\.standing)
-        }
-        guard !unreviewed.isEmpty else { return }
         let now = self.now()
         for handler in unreviewed.suffix(Self.maximumReviews) { handler.review(now) }
         unreviewed.removeLast(min(unreviewed.count, Self.maximumReviews))
+        if !unreviewed.isEmpty, !isStopped { reactor.schedule(at: reactor.now) { [self] in reviewStreams() } }
     }
 
     /// Every half minute, off the loop: buckets that are full again give their memory back. One loop does it for all.

@@ -3,8 +3,8 @@ import Glibc
 
 /// Takes the connections of a listening socket, on one reactor. Others may do so from the same socket.
 package final class Acceptor: EventSource {
-    /// Connections taken at a time before others get their turn.
-    private static let maximumAccepts = 64
+    /// Connections taken at a time before others get their turn: each costs as much as two requests.
+    private static let maximumAccepts = 4
     /// Pause after the process ran out of descriptors or memory.
     static let pause: Int64 = 100_000_000
 

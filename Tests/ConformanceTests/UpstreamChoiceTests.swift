@@ -148,6 +148,21 @@ extension Conformance {
             #expect(patient.answer()?.status == 200)
         }
 
+        @Test("an answer's head that drips in has the time of its beginning, all of it together")
+        func drippingHead() throws {
+            let drip = Array(repeating: [RawOrigin.Step.pause(.milliseconds(50)), .text("a")], count: 400).flatMap(\.self)
+            let origin = try RawOrigin { request in
+                guard request.target == "/drip/x" else { return RawOrigin.echo(request) }
+                return .afterBody { _ in
+                    [.text("HTTP/1.1 200 OK\r\nX-A: ")] + drip + [.text("\r\nContent-Length: 0\r\n\r\n")]
+                }
+            }
+            let gateway = try gateway(
+                ["main": upstream(origin)], [route("drip", ["timeouts": ["firstByte": "300ms"]]), route("other")])
+            #expect(try gateway.get("/drip/x")?.status == 504)
+            #expect(try gateway.get("/other/x")?.status == 200)
+        }
+
         @Test("a reload with the same upstreams keeps what is known of them")
         func reload() throws {
             let (good, bad) = (

@@ -14,10 +14,10 @@ extension RouteTimeouts {
                 "How long a request may wait for a connection; null for the upstream's connectTimeout."),
             Field(
                 "firstByte", \.firstByte, .optional(.nanoseconds(range)),
-                "How long an answer may take to begin; null for the upstream's responseTimeout."),
+                "How long an answer's head may take, all of it; null for the upstream's responseTimeout."),
             Field(
                 "idle", \.idle, .optional(.nanoseconds(range)),
-                "How long it may take to go on; null for the upstream's responseTimeout."),
+                "How long an answer's body may pause; null for the upstream's responseTimeout."),
             Field(
                 "total", \.total, .optional(.nanoseconds(range)),
                 "How long the whole may take, from the request's head to the end of the answer; null for ever."),
