@@ -131,6 +131,28 @@ struct AuditDirectory: Sendable {
         } while end != path.endIndex
     }
 
+    /// Whether the directory is there or could be made, as far as names go: what already has its name, or that of one
+    /// above it, has to be a directory.
+    func check() throws(AuditError) {
+        var end = path.endIndex
+        while true {
+            let prefix = String(path[..<end])
+            var status = stat()
+            // Unsafe: the path is a C string during the call, which fills this one structure.
+            if unsafe stat(prefix, &status) == 0 {
+                guard status.st_mode & S_IFMT == S_IFDIR else {
+                    throw .system(operation: "mkdir", path: prefix, code: ENOTDIR)
+                }
+                return
+            }
+            guard errno == ENOENT || errno == ENOTDIR else {
+                throw .system(operation: "stat", path: prefix, code: errno)
+            }
+            guard let slash = path[..<end].lastIndex(of: "/"), slash > path.startIndex else { return }
+            end = slash
+        }
+    }
+
     /// Of the file whose lock is taken for each batch.
     var batchLock: String { "\(path)/.lock" }
 

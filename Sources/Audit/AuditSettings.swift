@@ -37,6 +37,11 @@ package struct AuditSettings: Sendable, Equatable {
         self.syncInterval = syncInterval
         self.stopPatience = stopPatience
     }
+
+    /// Throws when the directory is none and cannot be made, as far as its name goes; changes nothing.
+    package func check() throws(AuditError) {
+        try AuditDirectory(path: directory).check()
+    }
 }
 
 /// The two clocks the writer reads; tests hand in their own.

@@ -231,7 +231,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         let upgrade =
             sharesConnections
             ? nil : machine.withHead { head, inbound in admitted.route.upgrade(head, in: inbound) }
-        let mirrored = exchange.plan?.mirror == nil ? nil : mirrored(admitted, now)
+        let mirrored = exchange.plan?.mirror == nil ? nil : mirrored(admitted, isUpgrade: upgrade != nil, now)
         machine.withHead { head, inbound in
             upstreamHead.render(
                 admitted, decision: exchange.decision, hostField: pool.settings.hostField,
@@ -246,10 +246,11 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
     }
 
     /// A copy of the request for the route's mirror, if it gets one: requests with a body do not, because it would have
-    /// to be held. Made before the head leaves the buffer, and sent after the request itself.
-    private func mirrored(_ admitted: borrowing Admitted, _ now: Now) -> MirroredRequest? {
+    /// to be held, nor do those for a tunnel, which has two ends. Made before the head leaves the buffer, and sent after
+    /// the request itself.
+    private func mirrored(_ admitted: borrowing Admitted, isUpgrade: Bool, _ now: Now) -> MirroredRequest? {
         guard let plan = exchange.plan, let mirror = plan.mirror, plan.mirrors(worker.nextSpanID()) else { return nil }
-        guard case .none = machine.head.framing, worker.takesMirrored else {
+        guard case .none = machine.head.framing, !isUpgrade, worker.takesMirrored else {
             plan.metrics.unmirrored.add()
             return nil
         }

@@ -23,6 +23,7 @@ struct CheckCommand: ParsableCommand {
         let plan = try configuration.load()
         do throws(Plan.Failure) {
             _ = try plan.publication { _ in KeySource(initial: nil) }
+            try plan.checkAudit()
         } catch {
             throw ConfigurationOption.refuse(error, file: configuration.file)
         }

@@ -1,3 +1,4 @@
+import Audit
 import Authentication
 import Control
 import Proxy
@@ -72,6 +73,16 @@ struct Plan: Sendable {
                 snapshot: try builder.build(settings), upstreams: settings.upstreams, listeners: listeners)
         } catch {
             throw Failure(error)
+        }
+    }
+
+    /// Throws when the audit trail cannot lie where it is to lie.
+    func checkAudit() throws(Failure) {
+        guard settings.audit.enabled else { return }
+        do throws(AuditError) {
+            try settings.audit.trail.check()
+        } catch {
+            throw Failure(lines: ["\(error); name a directory in audit.directory"], errors: 1)
         }
     }
 

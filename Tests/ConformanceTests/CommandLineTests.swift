@@ -100,6 +100,17 @@ extension Conformance {
             #expect((run.output + run.errors).contains("things.json"))
         }
 
+        @Test("check: the audit trail cannot lie in a file, nor below one")
+        func checkAuditDirectory() throws {
+            let settings = Self.frame.merging(Configuration.contract(try RawOrigin()))
+            for (place, isGood) in [("gateway.json", false), ("gateway.json/below/it", false), ("not/yet/there", true)] {
+                try write(settings.merging(["audit": ["directory": .string(place)]]).bytes)
+                let run = try tollgate("check")
+                #expect((run.status == 0) == isGood && (run.status == 78) != isGood, "\(place): \(run.errors)")
+                #expect(isGood || run.errors.contains("gateway.json: Not a directory; name a directory in audit.directory"))
+            }
+        }
+
         @Test("check: ${NAME} takes an environment variable; one that is not set is an error")
         func environment() throws {
             let text = String(decoding: try TemporaryDirectory.read(directory + "/gateway.json"), as: UTF8.self)

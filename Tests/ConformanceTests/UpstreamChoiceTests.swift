@@ -105,10 +105,13 @@ extension Conformance {
             #expect(copy.value("x-request-id") == "twice")
             #expect(try record(gateway, "twice").member("mirror")?.string == "shadow")
             #expect(try gateway.request("POST", "/slow/x", body: Array("hi".utf8))?.status == 200)
+            // A tunnel has two ends, of which none is the mirror.
+            let upgrade = [("Connection", "upgrade"), ("Upgrade", "websocket")]
+            #expect(try gateway.get("/slow/x", upgrade)?.status == 200)
             for _ in 0..<5 { #expect(try gateway.get("/gone/x")?.status == 200) }
             let name = "tollgate_mirrored_requests_total"
             #expect(try gateway.metric(name, "route=\"slow\"", "result=\"copied\"") == 1)
-            #expect(try gateway.metric(name, "route=\"slow\"", "result=\"passed over\"") == 1)
+            #expect(try gateway.metric(name, "route=\"slow\"", "result=\"passed over\"") == 2)
             #expect(try gateway.metric(name, "route=\"gone\"", "result=\"copied\"") == 5)
         }
 

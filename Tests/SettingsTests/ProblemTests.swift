@@ -1,4 +1,6 @@
+import Glibc
 import Settings
+import TestKit
 import Testing
 
 /// Each class of mistake with its exact place and sentence.
@@ -224,6 +226,19 @@ import Testing
 
 /// The world outside, as far as a configuration asks for it.
 @Suite struct SurroundingsTests {
+    @Test func aPipeThatNobodyWritesToIsEmpty() throws {
+        let directory = try TemporaryDirectory.make()
+        defer { TemporaryDirectory.remove(directory) }
+        let path = directory + "/pipe"
+        // Unsafe: the path is a C string during the call.
+        try #require(unsafe mkfifo(path, 0o600) == 0)
+        guard case .bytes(let bytes) = Surroundings.process.readFile(path) else {
+            Issue.record("a pipe was not read")
+            return
+        }
+        #expect(bytes.isEmpty)
+    }
+
     @Test func filesOfThisMachine() throws {
         guard case .missing = Surroundings.process.readFile("/nowhere/at/all") else {
             Issue.record("a missing file is not told as one")
@@ -238,7 +253,7 @@ import Testing
             Issue.record("this file cannot be read")
             return
         }
-        #expect(bytes.starts(with: "import Settings\n".utf8))
+        #expect(bytes.starts(with: "import Glibc\n".utf8))
     }
 
     @Test func variablesOfThisProcess() {

@@ -18,11 +18,13 @@ extension Surroundings {
             return unsafe String(cString: value)
         },
         readFile: { path in
-            let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+            // Opening a pipe that nobody writes to would wait for somebody who does; reading from one does not.
+            let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             guard descriptor >= 0 else {
                 return errno == ENOENT ? .missing : .unreadable(reason(errno))
             }
             defer { close(descriptor) }
+            guard fcntl(descriptor, F_SETFL, 0) == 0 else { return .unreadable(reason(errno)) }
             var contents: [UInt8] = []
             var chunk = [UInt8](repeating: 0, count: 65_536)
             while true {
