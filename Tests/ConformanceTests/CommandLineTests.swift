@@ -103,11 +103,13 @@ extension Conformance {
         @Test("check: the audit trail cannot lie in a file, nor below one")
         func checkAuditDirectory() throws {
             let settings = Self.frame.merging(Configuration.contract(try RawOrigin()))
-            for (place, isGood) in [("gateway.json", false), ("gateway.json/below/it", false), ("not/yet/there", true)] {
+            for (place, isGood) in [("gateway.json", false), ("gateway.json/below/it", false), ("not/yet/there", true)]
+            {
                 try write(settings.merging(["audit": ["directory": .string(place)]]).bytes)
                 let run = try tollgate("check")
                 #expect((run.status == 0) == isGood && (run.status == 78) != isGood, "\(place): \(run.errors)")
-                #expect(isGood || run.errors.contains("gateway.json: Not a directory; name a directory in audit.directory"))
+                #expect(
+                    isGood || run.errors.contains("gateway.json: Not a directory; name a directory in audit.directory"))
             }
         }
 

@@ -153,7 +153,8 @@ extension Conformance {
 
         @Test("an answer's head that drips in has the time of its beginning, all of it together")
         func drippingHead() throws {
-            let drip = Array(repeating: [RawOrigin.Step.pause(.milliseconds(50)), .text("a")], count: 400).flatMap(\.self)
+            let drip = Array(repeating: [RawOrigin.Step.pause(.milliseconds(50)), .text("a")], count: 400).flatMap(
+                \.self)
             let origin = try RawOrigin { request in
                 guard request.target == "/drip/x" else { return RawOrigin.echo(request) }
                 return .afterBody { _ in

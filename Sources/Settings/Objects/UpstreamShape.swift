@@ -61,7 +61,8 @@ extension UpstreamSettings: Named {
                 "How long connecting may take; a refused connection is tried again within it."),
             Field(
                 "responseTimeout", \.responseTimeout, .nanoseconds(.milliseconds(10)...(.seconds(86_400))),
-                "How long an answer's head may take, all of it; then 504. And how long its body may pause; then it is cut."),
+                "How long an answer's head may take, all of it; then 504. And how long its body may pause; then it is cut."
+            ),
             Field(
                 "idleTimeout", \.idleTimeout, .nanoseconds(.milliseconds(10)...(.seconds(86_400))),
                 "How long an unused connection is kept; less than the server itself keeps it."),
