@@ -25,17 +25,22 @@ package final class GatewayProcess: Sendable {
     /// - Parameters:
     ///   - configuration: the members of `gateway.json`; `listeners`, `admin` and `audit` are added where absent.
     ///   - files: further files by their path inside the directory, such as `policies/things.json`.
-    package init(_ configuration: Literal, files: [String: [UInt8]] = [:], environment: [String: String] = [:]) throws {
+    ///   - activation: the socket of the public listener and its port, handed over as a service manager does.
+    package init(
+        _ configuration: Literal, files: [String: [UInt8]] = [:], environment: [String: String] = [:],
+        activation: (socket: Socket, port: Int)? = nil
+    ) throws {
         directory = try TemporaryDirectory.make()
         ownsDirectory = true
-        port = try Socket.freePort()
+        port = try activation?.port ?? Socket.freePort()
         adminPort = try Socket.freePort()
         for (path, bytes) in files { try TemporaryDirectory.write(bytes, to: directory + "/" + path) }
         try TemporaryDirectory.write(
             Self.frame(port: port, adminPort: adminPort).merging(configuration).bytes, to: directory + "/gateway.json")
         process = NIOLockedValueBox(
             try Self.launch(
-                ["serve", "--config", directory + "/gateway.json"], directory: directory, environment: environment))
+                ["serve", "--config", directory + "/gateway.json"], directory: directory, environment: environment,
+                activation: activation?.socket))
         try waitUntilReady()
     }
 
@@ -223,7 +228,8 @@ extension GatewayProcess {
     }
 
     static func launch(
-        _ arguments: [String], directory: String, environment: [String: String], prefix: String = ""
+        _ arguments: [String], directory: String, environment: [String: String], prefix: String = "",
+        activation: Socket? = nil
     ) throws -> Process {
         let process = Process()
         process.executableURL = URL(filePath: executable)
@@ -231,6 +237,13 @@ extension GatewayProcess {
         process.currentDirectoryURL = URL(filePath: directory)
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
+        if let activation {
+            // Only a shell can put a socket where the protocol wants it, and knows the number of the process before it begins.
+            process.executableURL = URL(filePath: "/bin/sh")
+            process.arguments =
+                ["-c", #"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3<&0 </dev/null"#, executable] + arguments
+            process.standardInput = FileHandle(fileDescriptor: activation.descriptor, closeOnDealloc: false)
+        }
         process.standardOutput = try output(directory + "/\(prefix)stdout.txt")
         process.standardError = try output(directory + "/\(prefix)stderr.txt")
         try process.run()

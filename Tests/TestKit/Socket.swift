@@ -23,7 +23,7 @@ package final class Socket: Sendable {
         package var description: String { "\(call): error \(code)" }
     }
 
-    private let descriptor: Int32
+    let descriptor: Int32
     private let isOpen = NIOLockedValueBox(true)
     /// The TLS on top of it, once there is one.
     let secure = NIOLockedValueBox<SecureLayer?>(nil)
