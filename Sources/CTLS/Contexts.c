@@ -305,6 +305,28 @@ static int read_names(struct entry *entry, X509 *leaf) {
     return is_whole;
 }
 
+static int has_name(const struct entry *entry, const char *name) {
+    for (size_t i = 0; i < entry->name_count; i++)
+        if (strcmp(entry->names[i], name) == 0) return 1;
+    return 0;
+}
+
+static int has_same_names(const struct entry *entry, const struct entry *other) {
+    if (entry->name_count != other->name_count) return 0;
+    for (size_t i = 0; i < entry->name_count; i++)
+        if (!has_name(other, entry->names[i])) return 0;
+    return 1;
+}
+
+static int key_type(SSL_CTX *ssl) { return EVP_PKEY_base_id(X509_get0_pubkey(SSL_CTX_get0_certificate(ssl))); }
+
+// An earlier entry of the same names whose key is of another type; NULL when there is none.
+static struct entry *counterpart(struct tollgate_tls_context *context, const struct entry *entry) {
+    for (struct entry *other = context->entries; other < entry; other++)
+        if (has_same_names(entry, other) && key_type(entry->context) != key_type(other->context)) return other;
+    return NULL;
+}
+
 int tollgate_tls_server_certificate(struct tollgate_tls_context *context, const void *chain, size_t chain_count,
                                     const void *key, size_t key_count, char *error) {
     struct entry *entries = realloc(context->entries, (context->entry_count + 1) * sizeof *entries);
@@ -321,7 +343,11 @@ int tollgate_tls_server_certificate(struct tollgate_tls_context *context, const 
     context->entry_count++;
     int used = use_chain(ssl, chain, chain_count, key, key_count, error);
     if (used != 1) return used;
-    if (set_up_server(ssl, context) && read_names(entry, SSL_CTX_get0_certificate(ssl))) return 1;
+    if (set_up_server(ssl, context) && read_names(entry, SSL_CTX_get0_certificate(ssl))) {
+        // The first of the names is chosen, and in there the key that the client can verify.
+        struct entry *other = counterpart(context, entry);
+        return other == NULL ? 1 : use_chain(other->context, chain, chain_count, key, key_count, error);
+    }
     tollgate_tls_take_error(error, "the certificate cannot be used");
     return 0;
 }

@@ -6,6 +6,10 @@
 struct FloodBudget: Sendable {
     private static let maximumFrames = 1000
     private static let maximumResets = 200
+    /// Go's client opens its windows for every 4 KiB that its reader takes, others for less; both windows of each.
+    private static let bytesPerWindowUpdate = 256
+    /// What content has earned is used up when it has been read, which may be much later.
+    private static let maximumEarned = 1 << 20
     /// A client that keeps its connection alive with PINGs for hours must not run out.
     private static let framesPerSecond: Int64 = 10
     private static let second: Int64 = 1_000_000_000
@@ -32,9 +36,16 @@ struct FloodBudget: Sendable {
         resets = min(resets + 1, Self.maximumResets)
     }
 
-    /// Content was moved in either direction. A receiver answers it with WINDOW_UPDATEs.
-    mutating func earn(_ count: Int) {
-        frames = min(frames + count, Self.maximumFrames)
+    /// Content of so many bytes came.
+    mutating func received(_ count: Int) { earn(count / 1024) }
+
+    /// A frame with so many bytes of content was sent; the receiver opens its windows again as it reads them.
+    mutating func sent(_ count: Int) {
+        frames = min(frames + 2 + count / Self.bytesPerWindowUpdate, Self.maximumEarned)
+    }
+
+    private mutating func earn(_ count: Int) {
+        frames = max(frames, min(frames + count, Self.maximumFrames))
     }
 
     /// Time passed; `now` in monotonic nanoseconds.

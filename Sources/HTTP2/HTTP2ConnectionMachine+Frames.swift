@@ -38,7 +38,7 @@ extension HTTP2ConnectionMachine {
             if !endsStream { try spend() }
             return takeFollowing()
         }
-        budget.earn(content.readableBytes / 1024)
+        budget.received(content.readableBytes)
         // A connection to a server belongs to many clients: one that does not take its answer holds back its own stream, and
         // with it at most the stream's window, but not the others (§5.2.2, §10.5).
         if role == .client { consumeOnConnection(content.readableBytes) }
@@ -66,7 +66,10 @@ extension HTTP2ConnectionMachine {
 
     func removePadding(_ header: FrameHeader, _ payload: inout ByteBuffer) throws(HTTP2Error) {
         guard header.flags.contains(.padded) else { return }
-        guard let count: UInt8 = payload.readInteger(), Int(count) <= payload.readableBytes else {
+        guard let count: UInt8 = payload.readInteger() else {
+            throw .connection(.frameSizeError, "The frame is too short for the length of its padding.")
+        }
+        guard Int(count) <= payload.readableBytes else {
             throw .connection(.protocolError, "The padding is longer than the frame.")
         }
         payload = payload.getSlice(at: payload.readerIndex, length: payload.readableBytes - Int(count)) ?? payload
@@ -226,7 +229,8 @@ extension HTTP2ConnectionMachine {
     }
 
     private mutating func consumeOnStream(_ stream: UInt32, _ count: Int) {
-        guard var state = streams[stream], state.isRemoteOpen else { return }
+        // Who has been answered is not asked for more.
+        guard var state = streams[stream], state.isRemoteOpen, role == .client || state.isLocalOpen else { return }
         state.owed += count
         if state.owed >= limits.streamWindow / 2 {
             state.receiveWindow += state.owed

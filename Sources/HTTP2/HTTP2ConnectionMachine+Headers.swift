@@ -9,7 +9,7 @@ extension HTTP2ConnectionMachine {
         var dependsOnItself = false
         if header.flags.contains(.priority) {
             guard let dependency: UInt32 = fragment.readInteger(), fragment.readInteger(as: UInt8.self) != nil else {
-                throw .connection(.protocolError, "HEADERS is too short for its priority.")
+                throw .connection(.frameSizeError, "HEADERS is too short for its priority.")
             }
             dependsOnItself = dependency & 0x7FFF_FFFF == header.stream
         }
@@ -50,7 +50,7 @@ extension HTTP2ConnectionMachine {
             throw .connection(.protocolError, "CONTINUATION continues nothing.")
         }
         try spend()
-        guard open.fragments.readableBytes + payload.readableBytes <= limits.maximumHeaderListSize else {
+        guard open.fragments.readableBytes + payload.readableBytes <= limits.maximumBlockBytes else {
             throw .connection(.enhanceYourCalm, "A header block is too long.")
         }
         block = nil
@@ -122,7 +122,7 @@ extension HTTP2ConnectionMachine {
         state.isHEAD = fields.isHEAD
         streams[stream] = state
         head.clear()
-        fields.write(list, endsStream: endsStream, to: &head)
+        fields.write(list, endsStream: endsStream, namesHTTPS: limits.namesHTTPS, to: &head)
         if endsStream { following = endRemote(stream, trailers: nil) }
         return .message(
             Message(

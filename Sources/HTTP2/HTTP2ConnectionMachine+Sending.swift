@@ -176,7 +176,7 @@ extension HTTP2ConnectionMachine {
             rest -= count
             state.sendWindow -= count
             sendWindow -= count
-            budget.earn(2)
+            budget.sent(count)
             if isEnd {
                 streams[stream] = state
                 endLocal(stream)

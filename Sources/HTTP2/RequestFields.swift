@@ -13,6 +13,7 @@ struct RequestFields: Sendable {
     private(set) var path: ByteRange?
     private(set) var contentLength: Int64?
     private(set) var isHEAD = false
+    private var isHTTPS = false
     private var host: ByteRange?
     private var cookies = 0
 
@@ -57,6 +58,7 @@ struct RequestFields: Sendable {
                 throw .stream(stream, .protocolError, "The scheme is neither http nor https.")
             }
             scheme = range
+            isHTTPS = value.count == 5
         } else if name.equals(":authority"), authority == nil {
             for index in value.indices where value[index] == 0x40 {
                 throw .stream(stream, .protocolError, "The authority holds user information.")
@@ -114,12 +116,21 @@ struct RequestFields: Sendable {
     func isChunked(endsStream: Bool) -> Bool { !endsStream && contentLength == nil }
 
     /// Writes the request as an HTTP/1.1 head. O(octets).
-    func write(_ list: HeaderList, endsStream: Bool, to out: inout ByteBuffer) {
-        out.append(reserving: list.octets.count + list.fields.count * 4 + 96) { out in
+    ///
+    /// - Parameter namesHTTPS: whether an https URI stands in the request line as a whole.
+    func write(_ list: HeaderList, endsStream: Bool, namesHTTPS: Bool, to out: inout ByteBuffer) {
+        out.append(reserving: 2 * list.octets.count + list.fields.count * 4 + 96) { out in
             let octets = list.octets.span
             out.append(octets.extracting(method.range))
             out.append(0x20)
-            if let target = path ?? authority { out.append(octets.extracting(target.range)) }
+            if namesHTTPS, isHTTPS, let authority = authority ?? host {
+                out.append("https://")
+                out.append(octets.extracting(authority.range))
+                // OPTIONS of the whole server has no path then (RFC 9112 §3.2.4).
+                if let path, octets[path.range.lowerBound] == 0x2F { out.append(octets.extracting(path.range)) }
+            } else if let target = path ?? authority {
+                out.append(octets.extracting(target.range))
+            }
             out.append(" HTTP/1.1\r\n")
             if let authority = authority ?? host {
                 out.append("host: ")

@@ -54,7 +54,7 @@ enum FlowWindow {
 package struct HTTP2Limits: Sendable {
     /// Streams a peer may have open at a time.
     package var maximumConcurrentStreams = 100
-    /// The decoded header list as RFC 9113 §6.5.2 counts it; a block that is not decoded yet may be as long.
+    /// The decoded header list as RFC 9113 §6.5.2 counts it.
     package var maximumHeaderListSize = 32768
     package var maximumFields = 100
     /// What a peer may send on a stream, and on all of them, before the consumer has taken some of it.
@@ -63,7 +63,15 @@ package struct HTTP2Limits: Sendable {
     /// Frames of our own that may wait for a peer that does not read.
     package var maximumControlBytes = 65536
 
+    /// Whether a request for an https URI says so in HTTP/1.1 as well, by a target in absolute form (RFC 9112 §3.2.2): for
+    /// connections on which that is not a matter of course.
+    package var namesHTTPS = false
+
     package init() {}
+
+    /// A header block that is not decoded yet. Longer than what may come of it, so that a list which is too large is
+    /// the request's fault alone, and not the end of the connection.
+    var maximumBlockBytes: Int { 2 * maximumHeaderListSize }
 
     /// The largest frame accepted: the least that everybody must accept, because larger ones gain nothing here.
     static let maximumFrameSize = 16384

@@ -13,7 +13,7 @@ struct AnswerFields {
 
     var decision: DecisionID
     var limit: LimitVerdict?
-    let rules: LimitLines
+    let lines: AnswerLines
 
     /// Renders the head of an upstream's answer for the client: status line and kept fields as they came, then ours.
     func append(
@@ -38,6 +38,8 @@ struct AnswerFields {
                 if isChunked { out.append("transfer-encoding: chunked\r\n") }
             }
             append(connection, to: &out)
+            // A change of protocols is no answer of the origin's yet, and needs none.
+            if !head.hasDate, head.status != 101 { out.append(lines.date) }
             appendOwn(to: &out)
             out.append("\r\n")
         }
@@ -61,14 +63,14 @@ struct AnswerFields {
         out.append(decision)
         out.append("\r\n")
         guard let limit else { return }
-        out.append(rules.policy)
+        out.append(lines.policy)
         out.append(decimal: limit.limit)
-        out.append(rules.remaining)
+        out.append(lines.remaining)
         out.append(decimal: limit.remaining)
         out.append(";t=")
         out.append(decimal: limit.secondsUntilMore)
         out.append("\r\n")
-        guard rules.sendsLegacyFields else { return }
+        guard lines.sendsLegacyFields else { return }
         out.append("x-ratelimit-limit: ")
         out.append(decimal: limit.limit)
         out.append("\r\nx-ratelimit-remaining: ")
@@ -79,18 +81,31 @@ struct AnswerFields {
     }
 }
 
-/// The parts of the rate-limit fields that are the same for every answer under one configuration.
-final class LimitLines {
+/// What stands in every answer of one loop under one configuration.
+final class AnswerLines {
     /// `ratelimit-policy: "default";q=`
     let policy: [UInt8]
     /// `;w=60`, the line end and `ratelimit: "default";r=`
     let remaining: [UInt8]
     let sendsLegacyFields: Bool
+    /// The `date` field with its line end, of answers that have none (RFC 9110 §6.6.1).
+    private(set) var date: [UInt8] = []
+    private var second = Int64.min
 
-    init(_ limits: LimitRules) {
+    init(_ limits: LimitRules, unixNanoseconds: Int64) {
         policy = Array("ratelimit-policy: \"\(limits.name)\";q=".utf8)
         remaining = Array(";w=\(LimitVerdict.windowSeconds)\r\nratelimit: \"\(limits.name)\";r=".utf8)
         sendsLegacyFields = limits.sendsLegacyFields
+        renew(unixNanoseconds: unixNanoseconds)
+    }
+
+    /// Time has passed.
+    func renew(unixNanoseconds: Int64) {
+        let second = unixNanoseconds / 1_000_000_000
+        guard second != self.second else { return }
+        self.second = second
+        let text = HTTPDate.text(ofUnixSecond: second)
+        date = text.isEmpty ? [] : Array("date: ".utf8) + text + Array("\r\n".utf8)
     }
 }
 

@@ -140,7 +140,7 @@ struct Exchange: ~Copyable {
 
     /// What the gateway adds to the answer.
     func fields(_ worker: Worker) -> AnswerFields {
-        AnswerFields(decision: decision, limit: limit, rules: worker.limitLines)
+        AnswerFields(decision: decision, limit: limit, lines: worker.answerLines)
     }
 
     /// Asks the gate whether the request would still be admitted, and takes over what holds from now on.

@@ -49,6 +49,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         limits.maximumConcurrentStreams = worker.rules.maximumStreams
         limits.maximumHeaderListSize = worker.rules.head.maximumHeadBytes
         limits.maximumFields = worker.rules.head.maximumFields
+        limits.namesHTTPS = !peer.isSecure
         self.machine = HTTP2ConnectionMachine(role: .server, limits: limits)
     }
 
@@ -217,7 +218,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         let id = stream.id
         if machine.isOpen(id) {
             guard stream.handler == nil else { return }
-            stream.reset()
+            // Not at once: some clients (curl 7.88) forget the answer when they are reset while they send.
+            stream.linger()
         } else {
             streams[id] = nil
             if stream.rest(), resting.count < worker.rules.maximumStreams, !machine.isDraining {

@@ -44,6 +44,8 @@ final class HTTP2Stream: ByteStream {
     /// Content that waits for windows.
     private(set) var content = ByteBuffer()
     private var wasWritable = true
+    /// Whether the rest of a request that is answered is waited for.
+    private var isLingering = false
     /// Whether it stands in the queue of those that have content.
     var isQueued = false
     /// Whether it stands in the list of those that want to be looked at when the round ends.
@@ -67,6 +69,7 @@ final class HTTP2Stream: ByteStream {
         self.isHEAD = isHEAD
         self.isChunked = isChunked
         answer = .head
+        isLingering = false
         trailers = nil
         parser.reset()
     }
@@ -280,6 +283,17 @@ final class HTTP2Stream: ByteStream {
         self.handler = nil
         drop()
         handler?.closed()
+    }
+
+    /// The client has its answer and still sends: it has a second to see that, and then is told that nobody wants the rest
+    /// (RFC 9113 §8.1).
+    func linger() {
+        guard !isLingering, let reactor = connection?.worker.reactor else { return }
+        isLingering = true
+        let id = id
+        reactor.schedule(at: reactor.now + 1_000_000_000) { [self] in
+            if self.id == id, isLingering { reset() }
+        }
     }
 
     private func releaseHandler() {

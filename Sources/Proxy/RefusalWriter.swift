@@ -15,14 +15,16 @@ enum RefusalWriter {
             out.append(decimal: answer.status)
             out.append(" ")
             out.append(answer.title)
+            out.append("\r\n")
+            out.append(fields.lines.date)
             if isGRPC {
-                out.append("\r\ncontent-type: application/grpc\r\ngrpc-status: ")
+                out.append("content-type: application/grpc\r\ngrpc-status: ")
                 out.append(decimal: answer.grpcStatus)
                 out.append("\r\ngrpc-message: ")
                 out.append(answer.detail)
                 out.append("\r\ncache-control: no-store\r\n")
             } else {
-                out.append("\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n")
+                out.append("content-type: application/problem+json\r\ncache-control: no-store\r\n")
             }
             append(answer.challenge, to: &out)
             if let seconds = answer.retryAfter {

@@ -61,7 +61,7 @@ final class Worker {
     /// For requests that found no route.
     let unrouted: RouteMetrics
     private(set) var rules = ConnectionRules()
-    private(set) var limitLines: LimitLines
+    private(set) var answerLines: AnswerLines
     private(set) var inFlight = 0
     /// Those of them that are tunnels or event streams: they are bounded by the connections.
     private var streaming = 0
@@ -107,7 +107,7 @@ final class Worker {
         self.spanID = random.next()
         self.reviewedGeneration = generation
         self.unrouted = metrics.route("")
-        self.limitLines = LimitLines(publication.snapshot.limits)
+        self.answerLines = AnswerLines(publication.snapshot.limits, unixNanoseconds: reactor.unixNow)
         self.lastSweep = reactor.now
         self.isFirst = isFirst
         self.wheel = DeadlineWheel(now: reactor.now)
@@ -139,7 +139,7 @@ final class Worker {
         gatekeeper.generation = generation
         guard !isSame else { return }
         rules = publication.snapshot.connection
-        limitLines = LimitLines(publication.snapshot.limits)
+        answerLines = AnswerLines(publication.snapshot.limits, unixNanoseconds: reactor.unixNow)
         entryTexts = []
         for listener in publication.listeners { doors[listener.name] = listener.context }
         var adopted: [String: UpstreamTarget] = [:]
@@ -183,6 +183,7 @@ final class Worker {
 
     private func tick() {
         let now = self.now().monotonic
+        answerLines.renew(unixNanoseconds: reactor.unixNow)
         let isEarlierDue = !due.isEmpty
         due += wheel.due(now: now)
         if !isEarlierDue { endDue() }

@@ -13,6 +13,8 @@ package struct ResponseHead: Sendable {
     /// The value of `Content-Length`. Also there when `framing` is `.none`: an answer to HEAD, or 304, may say how long
     /// the content would have been.
     package var contentLength: Int64?
+    /// Whether `Date` is among the fields.
+    package var hasDate = false
     /// Whether the upstream's connection can be used again after this response (RFC 9112 §9.3).
     package var keepAlive = false
     /// Bytes of the whole head.

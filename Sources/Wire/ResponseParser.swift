@@ -178,6 +178,7 @@ package struct ResponseParser: Sendable {
     /// `Connection` naming an end-to-end field is not refused here, unlike in a request: the upstream gains nothing by
     /// it, and the field is passed on all the same.
     private mutating func examine(_ field: Field, in bytes: RawSpan) -> FieldDefect? {
+        if field.kind == .date { head.hasDate = true }
         if field.kind == .connection { return connection.note(field.value, in: bytes) }
         return framing.note(field, in: bytes, minorVersion: head.minorVersion)
     }

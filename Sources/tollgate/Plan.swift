@@ -114,7 +114,7 @@ struct Plan: Sendable {
         for listener in settings.listeners {
             do throws(TLSError) {
                 let context = try listener.tls.map { tls throws(TLSError) in
-                    let protocols = listener.http2 ? ["h2", "http/1.1"] : ["http/1.1"]
+                    let protocols = (listener.http2 ? ["h2"] : []) + ["http/1.1", "http/1.0"]
                     return try TLSServerContext(tls.server, protocols: protocols, tickets: tickets)
                 }
                 listeners.append(ListenerTLS(name: listener.name, context: context))

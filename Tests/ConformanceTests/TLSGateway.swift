@@ -2,7 +2,7 @@ import Foundation
 import TLS
 import TestKit
 
-/// A gateway with TLS listeners: `tls` with two certificates, `mutual`, which demands client certificates, `asking`,
+/// A gateway with TLS listeners: `tls` with three certificates, two of them of the same names, `mutual`, which demands client certificates, `asking`,
 /// which takes them, and `clear`.
 final class TLSGateway: Sendable {
     let gateway: GatewayProcess
@@ -22,9 +22,11 @@ final class TLSGateway: Sendable {
         var ports: [String: Int] = [:]
         for name in ["clear", "tls", "mutual", "asking", "balanced"] { ports[name] = try Socket.freePort() }
         let a = try authority.make("a", names: "DNS:a.test,IP:127.0.0.1")
-        let b = try authority.make("b", names: "DNS:b.test")
+        let b = try authority.make("b", names: "DNS:b.test,DNS:c.test")
+        let rsa = try authority.make("rsa", names: "DNS:c.test,DNS:b.test", isRSA: true)
         let own: [String: [UInt8]] = [
             "tls/a.pem": a.chain, "tls/a.key": a.keyBytes, "tls/b.pem": b.chain, "tls/b.key": b.keyBytes,
+            "tls/rsa.pem": rsa.chain, "tls/rsa.key": rsa.keyBytes,
             "tls/ca.pem": authority.authority.chain, "keys/auth.jwks.json": try TokenMint.jwks([mint]).bytes,
         ]
         gateway = try GatewayProcess(
@@ -54,7 +56,12 @@ final class TLSGateway: Sendable {
                 ["name": "clear", "address": .string("127.0.0.1:\(ports["clear"] ?? 0)")],
                 listener(
                     "tls",
-                    ["certificates": [certificate, ["certificate": "tls/b.pem", "key": ["file": "tls/b.key"]]]]),
+                    [
+                        "certificates": [
+                            certificate, ["certificate": "tls/b.pem", "key": ["file": "tls/b.key"]],
+                            ["certificate": "tls/rsa.pem", "key": "tls/rsa.key"],
+                        ]
+                    ]),
                 listener("balanced", ["certificates": [certificate]]).merging([
                     "proxyProtocol": ["trustedPeers": ["127.0.0.0/8"]]
                 ]),

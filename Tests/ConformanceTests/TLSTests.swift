@@ -25,6 +25,23 @@ extension Conformance {
             tls.stop()
         }
 
+        @Test("of two certificates with the same names each client gets the one whose key it can use")
+        func twoKeys() throws {
+            let tls = try TLSGateway()
+            func signature(_ arguments: String...) throws -> String? {
+                let place = ["-connect", "127.0.0.1:\(tls.ports["tls"] ?? 0)", "-servername", "b.test"]
+                let said = try Certificates.openssl(["s_client"] + place + arguments)
+                let lines = String(decoding: said, as: UTF8.self).split(separator: "\n")
+                return lines.first { $0.hasPrefix("Peer signature type: ") }.map { String($0.dropFirst(21)) }
+            }
+            #expect(try signature("-sigalgs", "rsa_pss_rsae_sha256") == "RSA-PSS")
+            #expect(try signature("-sigalgs", "ecdsa_secp256r1_sha256") == "ECDSA")
+            #expect(try signature("-sigalgs", "rsa_pss_rsae_sha256:ecdsa_secp256r1_sha256") == "ECDSA")
+            #expect(try signature("-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256") == "RSA-PSS")
+            #expect(try signature("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256") == "ECDSA")
+            tls.stop()
+        }
+
         @Test("a balancer says whom it speaks for before the handshake")
         func balanced() throws {
             let tls = try TLSGateway()

@@ -122,7 +122,8 @@ import Testing
         Case(
             "6.1: padding as long as the frame", post + Bytes.frame(0, 9, 1, [6, 1, 2, 0, 0, 0]), .goAway(protocolError)
         ),
-        Case("6.1: padded, and empty", post + Bytes.frame(0, 9, 1, []), .goAway(protocolError)),
+        Case("4.2: padded, and empty", post + Bytes.frame(0, 9, 1, []), .goAway([.frameSizeError])),
+        Case("4.2: HEADERS, padded and empty", Bytes.frame(1, 0xd, 1, []), .goAway([.frameSizeError])),
         Case("6.2: HEADERS on stream 0", Bytes.headers(0), .goAway(protocolError)),
         Case(
             "6.2: HEADERS with padding and priority",
@@ -130,7 +131,7 @@ import Testing
         Case(
             "6.2: padding longer than the block", Bytes.frame(1, 0xD, 1, [200] + Bytes.block(Bytes.get)),
             .goAway(protocolError)),
-        Case("6.2: too short for its priority", Bytes.frame(1, 0x25, 1, [0, 0]), .goAway(protocolError)),
+        Case("4.2: HEADERS too short for its priority", Bytes.frame(1, 0x25, 1, [0, 0]), .goAway([.frameSizeError])),
         Case("6.3: PRIORITY on stream 0", priority(0, on: 1), .goAway(protocolError)),
         Case(
             "6.3: PRIORITY of 4 octets", Bytes.headers(1) + Bytes.frame(2, 0, 1, Bytes.word(1)),

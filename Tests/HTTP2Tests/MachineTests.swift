@@ -253,6 +253,72 @@ import Wire
         #expect(server.machine.output.readableBytes < 1000)
     }
 
+    @Test("Both windows are opened for every KiB that is read, however late; what is beyond that is a flood")
+    func smallReads() {
+        let server = Server()
+        server.feed(Bytes.settings([(4, 1 << 30)]) + Bytes.frame(8, 0, 0, Bytes.word(1 << 30)) + Bytes.headers(1))
+        var content = ByteBuffer(repeating: 1, count: 1 << 20)
+        server.begin(1)
+        #expect(server.machine.send(&content, on: 1, isLast: false))
+        for _ in 0..<1024 {
+            server.feed(Bytes.frame(8, 0, 1, Bytes.word(1024)) + Bytes.frame(8, 0, 0, Bytes.word(1024)))
+        }
+        #expect(server.error == nil)
+        let rounds = Self.flood(server) { _ in Bytes.frame(8, 0, 0, Bytes.word(1)) }
+        #expect(server.error?.code == .enhanceYourCalm)
+        #expect(rounds < 4000)
+    }
+
+    @Test("A list that is too large is the request's fault alone, even in a block as long as twice the bound")
+    func oversized() {
+        let server = Server()
+        let value = String(repeating: "~", count: 8000)
+        let block = Bytes.block(Bytes.get + (0..<5).map { ("x-\($0)", value) })
+        let pieces = stride(from: 0, to: block.count, by: 16000).map {
+            Array(block[$0..<min($0 + 16000, block.count)])
+        }
+        server.feed(Bytes.frame(1, 1, 1, pieces[0]))
+        for piece in pieces.dropFirst() { server.feed(Bytes.frame(9, piece == pieces.last ? 4 : 0, 1, piece)) }
+        server.feed(Bytes.headers(3))
+        #expect(server.error == nil && server.heads.count == 1)
+        let oversized = server.events.contains { if case .oversized(1, false) = $0 { true } else { false } }
+        #expect(oversized)
+    }
+
+    @Test("Who has been answered gets no more credit on the stream, and keeps that of the connection")
+    func creditAfterTheAnswer() {
+        let server = Server()
+        server.feed(Bytes.headers(1, Bytes.post, flags: 4))
+        #expect(server.answer(1))
+        _ = server.take()
+        for _ in 0..<16 {
+            server.feed(Bytes.frame(0, 0, 1, [UInt8](repeating: 1, count: 16000)))
+            server.machine.consume(16000, of: 1)
+        }
+        #expect(server.error == nil)
+        #expect(server.take().isEmpty)
+        server.feed(Bytes.frame(0, 0, 1, [UInt8](repeating: 1, count: 16000)))
+        #expect(server.take().map(\.type) == [3])
+    }
+
+    @Test("An https URI is named as a whole where that is asked for")
+    func scheme() {
+        func fields(_ scheme: String, _ method: String = "GET", _ path: String = "/a?b") -> [(String, String)] {
+            [(":method", method), (":scheme", scheme), (":path", path), (":authority", "a.test:1")]
+        }
+        for (names, sent, line) in [
+            (true, fields("https"), "GET https://a.test:1/a?b HTTP/1.1"), (true, fields("http"), "GET /a?b HTTP/1.1"),
+            (false, fields("https"), "GET /a?b HTTP/1.1"),
+            (true, fields("https", "OPTIONS", "*"), "OPTIONS https://a.test:1 HTTP/1.1"),
+        ] {
+            var limits = HTTP2Limits()
+            limits.namesHTTPS = names
+            let server = Server(limits: limits)
+            server.feed(Bytes.headers(1, sent))
+            #expect(server.heads.first?.hasPrefix(line + "\r\nhost: a.test:1\r\n") == true, "\(server.heads)")
+        }
+    }
+
     @Test("Useful work and time give back") func budget() {
         let server = Server()
         for round in 0..<2000 {

@@ -139,6 +139,14 @@ final class Server {
         events.compactMap { if case .message(let message) = $0 { String(buffer: message.head) } else { nil } }
     }
 
+    /// Sends the head of an answer whose content follows.
+    func begin(_ stream: UInt32) {
+        let source = ByteBuffer(string: "HTTP/1.1 200 OK\r\n\r\n")
+        var parser = ResponseParser()
+        guard parser.parse(source, isAnswerToHEAD: false) == .complete else { return }
+        machine.send(parser.head, of: source, on: stream, endsStream: false)
+    }
+
     /// Answers with a status and content.
     func answer(_ stream: UInt32, _ content: String = "", fields: String = "") -> Bool {
         let source = ByteBuffer(string: "HTTP/1.1 200 OK\r\n\(fields)content-length: \(content.utf8.count)\r\n\r\n")

@@ -20,7 +20,7 @@ final class ExchangeShell {
     var isFinished = false
     let fields = AnswerFields(
         decision: DecisionID(high: 1, low: 2), limit: nil,
-        rules: LimitLines(LimitRules(quota: .standard, failures: .standard)))
+        lines: AnswerLines(LimitRules(quota: .standard, failures: .standard), unixNanoseconds: 0))
 
     func client(_ text: String, admits: Bool = true) {
         perform(machine.received(ByteBuffer(string: text)), admits: admits)

@@ -99,6 +99,30 @@ import Testing
         await gateway.stop()
     }
 
+    @Test("A refused body that ends is waited for: no reset") func refusedBodyEnds() async throws {
+        let gateway = try await Gateway(origin: RawOrigin())
+        let client = try HTTP2Client(port: gateway.port)
+        // More than is swallowed for the sake of a connection of HTTP/1.1.
+        let stream = try #require(client.request("POST", "/guarded/open", body: [1], ends: false))
+        #expect(client.wait { client.soFar(stream).isWhole })
+        client.send([UInt8](repeating: 1, count: 150_000), on: stream, ends: true)
+        #expect(client.answer(client.request("GET", "/public/a")).status == 200)
+        #expect(client.soFar(stream).status == 401 && client.soFar(stream).reset == nil)
+        await gateway.stop()
+    }
+
+    @Test("An https URI is not answered in the clear") func misdirected() async throws {
+        let gateway = try await Gateway(origin: RawOrigin())
+        let client = try HTTP2Client(port: gateway.port)
+        client.isSecure = true
+        let answer = client.answer(client.request("GET", "/public/a"))
+        #expect(answer.status == 421 && answer.isWhole)
+        #expect(gateway.origin.requests.isEmpty)
+        client.isSecure = false
+        #expect(client.answer(client.request("GET", "/public/a")).status == 200)
+        await gateway.stop()
+    }
+
     @Test("A refused body that goes on and on ends with NO_ERROR") func endlessRefused() async throws {
         let gateway = try await Gateway(origin: RawOrigin())
         let client = try HTTP2Client(port: gateway.port)
@@ -107,7 +131,7 @@ import Testing
         #expect(client.soFar(stream).status == 401)
         // Swallowing has its bound, as in HTTP/1.1.
         client.send([UInt8](repeating: 1, count: 200_000), on: stream, ends: false)
-        #expect(client.wait { client.soFar(stream).reset != nil })
+        #expect(client.wait { client.soFar(stream).reset == .noError })
         #expect(client.answer(client.request("GET", "/public/a")).status == 200)
         await gateway.stop()
     }

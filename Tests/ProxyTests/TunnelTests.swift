@@ -30,7 +30,7 @@ private final class Shell {
     var isClientFinished = false
     let fields = AnswerFields(
         decision: DecisionID(high: 1, low: 2), limit: nil,
-        rules: LimitLines(LimitRules(quota: .standard, failures: .standard)))
+        lines: AnswerLines(LimitRules(quota: .standard, failures: .standard), unixNanoseconds: 0))
 
     func client(_ bytes: [UInt8]) { perform(machine.received(ByteBuffer(bytes: bytes))) }
     func client(_ text: String) { client(Array(text.utf8)) }

@@ -47,12 +47,12 @@ package final class Certificates: Sendable {
     }
 
     /// Makes a certificate: `subject` as in `/CN=a/O=b`, `names` as in `DNS:a.test,IP:127.0.0.1`; 0 days make
-    /// one that has expired.
+    /// one that has expired. The key is one of P-256, or of RSA.
     package func make(
-        _ file: String, subject: String = "/CN=test", names: String? = nil, days: Int = 30
+        _ file: String, subject: String = "/CN=test", names: String? = nil, days: Int = 30, isRSA: Bool = false
     ) throws -> Pair {
         let pair = Pair(certificate: "\(directory)/\(file).pem", key: "\(directory)/\(file).key", owner: self)
-        try Self.makeKey(pair.key)
+        try Self.makeKey(pair.key, isRSA: isRSA)
         let request = "\(directory)/\(file).csr"
         try Self.openssl(["req", "-new", "-key", pair.key, "-out", request, "-subj", subject])
         let extensions = "\(directory)/\(file).ext"
@@ -65,7 +65,11 @@ package final class Certificates: Sendable {
         return pair
     }
 
-    private static func makeKey(_ path: String) throws {
+    private static func makeKey(_ path: String, isRSA: Bool = false) throws {
+        if isRSA {
+            _ = try openssl(["genrsa", "-out", path, "2048"])
+            return
+        }
         try openssl(["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path])
     }
 

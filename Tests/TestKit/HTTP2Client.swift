@@ -30,6 +30,8 @@ package final class HTTP2Client {
     package private(set) var goAways: [(lastStream: UInt32, code: HTTP2ErrorCode)] = []
     /// Whether the connection has ended, or cannot be understood any more.
     package private(set) var isOver = false
+    /// Whether the scheme of requests is https, whatever the connection.
+    package var isSecure = false
     /// Whether content is given back to the windows as it comes.
     package var consumes = true
 
@@ -52,7 +54,7 @@ package final class HTTP2Client {
         let head = ByteBuffer(string: "\(method) \(path) HTTP/1.1\r\nhost: api.example\r\n\(fields)\r\n")
         var parser = RequestParser()
         guard parser.parse(head) == .complete,
-            let stream = machine.open(parser.head, of: head, endsStream: body == nil)
+            let stream = machine.open(parser.head, of: head, isSecure: isSecure, endsStream: body == nil)
         else { return nil }
         if let body { send(body, on: stream, ends: ends) }
         flush()

@@ -16,7 +16,8 @@ package struct ListenerTLSSettings: Sendable {
                 "certificates", \.certificates,
                 .list(.object(ServerCertificateSettings.shape), atLeast: 1, orElse: "name a certificate"),
                 required: true,
-                "Chosen by the host that a client names, exact names before wildcards; the first is for all others."),
+                "Chosen by the host that a client names, exact names before wildcards; the first is for all others. Two with the"
+                    + " same names, one of ECDSA and one of RSA, count as one: a client gets the one it can verify."),
             Field("minimumVersion", \.minimumVersion, .choice(), "The oldest version that is spoken."),
             Field(
                 "clientCertificates", \.clientCertificates, .optional(.object(ClientCertificateSettings.shape)),
