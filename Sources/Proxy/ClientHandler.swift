@@ -134,10 +134,16 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
 
     // MARK: HTTP/2
 
-    /// Whether what an HTTP/1.1 parser cannot read is the preface of HTTP/2 (RFC 9113 §3.4).
+    /// Whether what an HTTP/1.1 parser cannot read is the preface of HTTP/2 (RFC 9113 §3.4). So is a line with neither a
+    /// target nor a version of HTTP/1.1: a preface that is wrong, which HTTP/2 has an answer to.
     private func beginsHTTP2(_ refusal: Refusal) -> Bool {
-        guard case .malformed(.unsupportedVersion) = refusal else { return false }
-        return machine.inbound.readableBytesView.starts(with: "PRI * HTTP/2.0".utf8)
+        guard case .malformed(let reason) = refusal else { return false }
+        let bytes = machine.inbound.readableBytesView
+        if reason == .unsupportedVersion { return bytes.starts(with: "PRI * HTTP/2.0".utf8) }
+        guard reason == .badTarget, let end = bytes.prefix(256).firstIndex(of: UInt8(ascii: "\r")) else { return false }
+        let words = bytes[..<end].split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+        return words.count == 3 && !words[2].isEmpty
+            && !words[2].prefix(4).elementsEqual("http".utf8) { $0 | 0x20 == $1 }
     }
 
     /// The connection and what came on it go to somebody who can.

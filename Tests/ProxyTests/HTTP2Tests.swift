@@ -40,6 +40,26 @@ import Testing
         await gateway.stop()
     }
 
+    @Test("A line of which nothing is HTTP/1.1's is a wrong preface; one with a version or a target is not")
+    func wrongPreface() async throws {
+        let gateway = try await Gateway(origin: RawOrigin())
+        let client = try Socket.connect(port: gateway.port)
+        #expect(client.send(Array("INVALID CONNECTION PREFACE\r\n\r\n".utf8)))
+        var said: [UInt8] = []
+        while case .bytes(let bytes) = client.receive(by: .now + .seconds(20)) { said += bytes }
+        // SETTINGS first, and at the end GOAWAY of stream 0 with PROTOCOL_ERROR, and nothing behind its text.
+        #expect(said.count > 9 && said[3] == 4)
+        let goAway: [UInt8] = [7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+        #expect(said.indices.contains { said[$0...].starts(with: goAway) }, "\(said)")
+        client.close()
+        for line in ["INVALID CONNECTION HTTP/1.1", "GET a http/1.1", "GET /a PREFACE", "GET a", "A B C D"] {
+            let other = try RawClient(port: gateway.port)
+            other.send("\(line)\r\n\r\n")
+            #expect(other.answer()?.status == 400, "\(line)")
+        }
+        await gateway.stop()
+    }
+
     @Test("A second request of HTTP/1.1 is not where HTTP/2 begins") func lateJump() async throws {
         let gateway = try await Gateway(origin: RawOrigin())
         let client = try RawClient(port: gateway.port)
