@@ -38,6 +38,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        // Of tests alone.
+        .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.4.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.0"),
     ],
     targets: [
         room("StrictJSON", []),
@@ -142,7 +145,13 @@ let package = Package(
                 "TestKit", locks, nio, nioPosix,
                 logging,
             ]),
-        tests("ConformanceTests", ["TestKit", "StrictJSON", "TLS", locks, nio, nioPosix, crypto]),
+        tests(
+            "ConformanceTests",
+            [
+                "TestKit", "StrictJSON", "TLS", locks, nio, nioPosix, crypto,
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+            ]),
     ]
 )
 
