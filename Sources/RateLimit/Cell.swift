@@ -19,17 +19,22 @@ package final class Cell: Sendable {
     private let successor = AtomicLazyReference<Cell>()
 
     /// The quota this cell was made for.
-    package var quota: Quota { Quota(checked: Int(pace.rate), Int(pace.burst)) }
+    package var quota: Quota { pace.quota }
 
     /// A full bucket at `now` (monotonic ns).
-    package init(quota: Quota, now: Int64) {
-        pace = Pace(quota)
+    package convenience init(quota: Quota, now: Int64) {
+        self.init(pace: Pace(quota), now: now)
+    }
+
+    /// A full bucket at `now` (monotonic ns).
+    init(pace: Pace, now: Int64) {
+        self.pace = pace
         word = Atomic(Cell.live(pace.instant(now)))
     }
 
-    /// A bucket for `quota` from which as many requests are missing as from `old`: at most all that it holds.
-    init(quota: Quota, continuing old: Cell, now: Int64) {
-        pace = Pace(quota)
+    /// A bucket of another quota from which as many requests are missing as from `old`: at most all that it holds.
+    init(pace: Pace, continuing old: Cell, now: Int64) {
+        self.pace = pace
         let known = old.word.load(ordering: .relaxed)
         let before = Cell.carried(known, from: old.pace, to: pace, now: now)
         word = Atomic(Cell.live(pace.instant(now) &+ before))

@@ -9,7 +9,9 @@
 /// for every rate with `k <= 6` (1, 60, 100, 360, 500, 1000, 6000, 36 000 …), 10 ns up to `k = 60`, and so on. The
 /// clock is rounded down to the tick before use, which can hold a request back by less than one tick and never
 /// drifts.
-struct Pace: Sendable, Equatable {
+///
+/// An object, because all clients of one quota share it: a cell then takes 48 bytes of heap and not 64.
+final class Pace: Sendable {
     /// Length of a tick in ns.
     let tick: UInt32
     /// Units in a tick.
@@ -21,8 +23,11 @@ struct Pace: Sendable, Equatable {
     /// Units from one request to the next at the steady rate: at most 6e10.
     let interval: Int64
 
-    /// Units in a full bucket: at most 6e17. Computed, so that a cell fits 64 bytes of heap.
-    var capacity: Int64 { interval * Int64(burst) }
+    /// Units in a full bucket: at most 6e17.
+    let capacity: Int64
+
+    /// The quota that this is the pace of.
+    var quota: Quota { Quota(checked: Int(rate), Int(burst)) }
 
     init(_ quota: Quota) {
         let rate = Int64(quota.requestsPerMinute)
@@ -37,6 +42,7 @@ struct Pace: Sendable, Equatable {
         self.tick = UInt32(tick)
         unitsPerTick = UInt32(rate / divisor)
         interval = minute / divisor
+        capacity = interval * Int64(quota.burst)
         self.rate = UInt32(quota.requestsPerMinute)
         burst = UInt32(quota.burst)
     }
