@@ -82,6 +82,8 @@ final class Worker {
     /// Proofs that wait for a thread or run on one.
     var proofs = 0
     var hashes = 0
+    /// Those of them that the present round has brought.
+    var gathered: [GatheredProof] = []
     private var spanID: UInt64
     /// Labels of policy entries by engine and entry, as far as requests have met them.
     private var entryTexts: [[AuditText?]] = []
@@ -354,6 +356,7 @@ final class Worker {
         targets = [:]
         plans = []
         due = []
+        gathered = []
     }
 
     // MARK: Mirroring
