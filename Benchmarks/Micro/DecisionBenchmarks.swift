@@ -93,7 +93,7 @@ func measureCredentialCache(_ report: (String, Stopwatch.Cost) -> Void, _ stopwa
     var found = 0
     let cost = stopwatch.cost { index in
         let bytes = credentials[index % 1_000]
-        let hit = cache.lookup(
+        let hit = cache.find(
             authorization: bytes.span, apiToken: none.span, allowed: .jwt, generation: 1, now: 0)
         if hit != nil { found += 1 }
     }

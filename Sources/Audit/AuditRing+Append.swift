@@ -100,7 +100,7 @@ extension AuditRing {
                 line.append(UInt8(ascii: "\""))
             }
             line.append(UInt8(ascii: ","))
-            line.append(escaped: identity.bytes)
+            line.append(escaped: identity.bytes.span)
             if let policyEntry {
                 line.append(",\"policyEntry\":\"")
                 line.append(escaped: policyEntry.escaped)

@@ -34,39 +34,66 @@ package struct AuditText: Sendable, Equatable {
 ///
 /// `"subject":…,"solution":…,"tenant":…,"client":…,"issuer":…,"credential":…`, without braces.
 package struct IdentityFragment: Sendable, Equatable {
+    private let text: [UInt8]
+    private let start: Int
+
     /// The rendered members.
-    package let bytes: [UInt8]
+    package var bytes: ArraySlice<UInt8> { text[start...] }
+
+    /// What `render` was given to stand in front of them, so that one allocation holds both.
+    package var lead: ArraySlice<UInt8> { text[..<start] }
 
     /// Nobody was authenticated: every member is null and the credential is `none`.
     package static let none = IdentityFragment(
-        subject: nil, solution: nil, tenant: nil, client: nil, issuer: nil, credential: "\(CredentialKind.none.label)")
+        subject: nil, solution: nil, tenant: nil, client: nil, issuer: nil, credential: .none, behind: [])
 
     /// Renders a principal; each member is bounded by `AuditText.maximumBytes`.
-    package static func render(_ principal: Principal) -> IdentityFragment {
+    package static func render(_ principal: Principal, behind lead: [UInt8] = []) -> IdentityFragment {
         IdentityFragment(
             subject: principal.subject, solution: principal.solution, tenant: principal.tenant,
-            client: principal.client, issuer: principal.issuer, credential: "\(principal.credential.label)")
+            client: principal.client, issuer: principal.issuer, credential: principal.credential, behind: lead)
     }
 
     private init(
-        subject: String?, solution: String?, tenant: String?, client: String?, issuer: String?, credential: String
+        subject: String?, solution: String?, tenant: String?, client: String?, issuer: String?,
+        credential: CredentialKind, behind lead: [UInt8]
     ) {
-        var bytes: [UInt8] = []
-        let members: [(name: String, value: String?)] = [
-            ("subject", subject), ("solution", solution), ("tenant", tenant), ("client", client), ("issuer", issuer),
-            ("credential", credential),
-        ]
-        for (name, value) in members {
-            if !bytes.isEmpty { bytes.append(UInt8(ascii: ",")) }
-            bytes.append(contentsOf: "\"\(name)\":".utf8)
-            if let value {
-                bytes.append(UInt8(ascii: "\""))
-                bytes.append(contentsOf: AuditText.escape(Array(value.utf8)))
-                bytes.append(UInt8(ascii: "\""))
-            } else {
-                bytes.append(contentsOf: "null".utf8)
-            }
+        var bound = lead.count + 128
+        bound += Self.room(subject) + Self.room(solution) + Self.room(tenant) + Self.room(client) + Self.room(issuer)
+        start = lead.count
+        // Unsafe: the cursor lives only inside the closure, which copies out what it has written.
+        text = unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bound) { buffer in
+            var line = unsafe AuditLine(buffer)
+            line.append(escaped: lead)
+            line.append("\"subject\":")
+            line.appendText(subject)
+            line.append(",\"solution\":")
+            line.appendText(solution)
+            line.append(",\"tenant\":")
+            line.appendText(tenant)
+            line.append(",\"client\":")
+            line.appendText(client)
+            line.append(",\"issuer\":")
+            line.appendText(issuer)
+            line.append(",\"credential\":\"")
+            line.append(credential.label)
+            line.append("\"")
+            return unsafe Array(UnsafeBufferPointer(rebasing: buffer[..<line.count]))
         }
-        self.bytes = bytes
+    }
+
+    /// The most that a text comes to, with its quotes.
+    private static func room(_ text: String?) -> Int {
+        guard let text else { return 4 }
+        return min(text.utf8.count * 6, AuditText.maximumBytes) + 8
+    }
+}
+
+extension AuditLine {
+    fileprivate mutating func appendText(_ text: String?) {
+        guard let text else { return append("null") }
+        append("\"")
+        appendContent(text.utf8.span, limit: AuditText.maximumBytes)
+        append("\"")
     }
 }

@@ -108,7 +108,7 @@ package final class Authenticator: Sendable {
     private func solution(
         ofToken token: ArraySlice<UInt8>, now: Int64
     ) throws(AuthenticationFailure) -> NamedSolution {
-        guard let digest = SHA256Value(hashing: token), let entry = tokenIndex[digest] else {
+        guard let entry = tokenIndex[SHA256Value(hashing: token)] else {
             throw .invalid(.unknownAPIToken)
         }
         if let expires = entry.expires, now >= expires { throw .invalid(.expiredAPIToken) }

@@ -35,14 +35,17 @@ enum Authorization {
     ) throws(AuthenticationFailure) {
         guard !token.isEmpty else { throw .malformed("The Bearer token is empty.") }
         // Every JWS has dots, and its first segment is base64url of `{"`. Minted API tokens have neither.
-        var looksLikeJWT = token.starts(with: "eyJ".utf8)
-        for byte in token {
-            guard byte != Self.space, byte != 0x09 else {
-                throw .malformed("One Bearer token is wanted, without white space.")
-            }
-            if byte == UInt8(ascii: ".") { looksLikeJWT = true }
+        var hasDot = false
+        var hasWhiteSpace = false
+        // Without a way out of the loop, so that it takes many bytes at a time.
+        let bytes = token.span
+        for index in bytes.indices {
+            let byte = bytes[index]
+            hasDot = hasDot || byte == UInt8(ascii: ".")
+            hasWhiteSpace = hasWhiteSpace || byte == Self.space || byte == 0x09
         }
-        if looksLikeJWT {
+        guard !hasWhiteSpace else { throw .malformed("One Bearer token is wanted, without white space.") }
+        if hasDot || token.starts(with: "eyJ".utf8) {
             if allowed.contains(.jwt) { self = .jwt(token) }
         } else if allowed.contains(.apiToken) {
             self = .apiToken(token)

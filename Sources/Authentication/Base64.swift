@@ -5,19 +5,19 @@ enum Base64 {
     /// Nil for any other character, for padding, for an impossible length, and when the unused bits of the last
     /// character are not zero: otherwise two different tokens would carry the same signature.
     static func decodeURL(_ text: ArraySlice<UInt8>) -> [UInt8]? {
-        decode(text, values: urlValues)
+        decode(text, values: urlValues.span)
     }
 
     /// Decodes base64 with its padding (RFC 4648 §4), as RFC 7617 asks for.
     static func decodePadded(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         guard text.count % 4 == 0 else { return nil }
         let padding = text.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count
-        return decode(text.dropLast(padding), values: standardValues)
+        return decode(text.dropLast(padding), values: standardValues.span)
     }
 
     /// Decodes base64 without padding in the standard alphabet, as PHC strings write it.
     static func decodeUnpadded(_ text: ArraySlice<UInt8>) -> [UInt8]? {
-        decode(text, values: standardValues)
+        decode(text, values: standardValues.span)
     }
 
     /// base64url without padding.
@@ -51,41 +51,40 @@ enum Base64 {
 
     // MARK: - The work
 
-    private static func decode(_ text: ArraySlice<UInt8>, values: borrowing Values) -> [UInt8]? {
-        let remainder = text.count % 4
+    private static func decode(_ text: ArraySlice<UInt8>, values: Span<UInt8>) -> [UInt8]? {
+        let source = text.span
+        let remainder = source.count % 4
         guard remainder != 1 else { return nil }
-        var output: [UInt8] = []
-        output.reserveCapacity(text.count / 4 * 3 + 2)
-        var index = text.startIndex
-        let wholeEnd = text.endIndex - remainder
         // One bit pattern collects every table value, so that validity is asked once: only 0xff sets the top bit.
         var seen: UInt8 = 0
-        while index < wholeEnd {
-            let a = values[Int(text[index])]
-            let b = values[Int(text[index + 1])]
-            let c = values[Int(text[index + 2])]
-            let d = values[Int(text[index + 3])]
-            seen |= a | b | c | d
-            output.append(a << 2 | b >> 4)
-            output.append(b << 4 | c >> 2)
-            output.append(c << 6 | d)
-            index += 4
-        }
-        if remainder >= 2 {
-            let a = values[Int(text[index])]
-            let b = values[Int(text[index + 1])]
+        // Bits of the last character that stand for nothing.
+        var unused: UInt8 = 0
+        let decoded = [UInt8](capacity: source.count / 4 * 3 + max(0, remainder - 1)) { output in
+            var index = 0
+            while index < source.count - remainder {
+                let a = values[Int(source[index])]
+                let b = values[Int(source[index + 1])]
+                let c = values[Int(source[index + 2])]
+                let d = values[Int(source[index + 3])]
+                seen |= a | b | c | d
+                output.append(a << 2 | b >> 4)
+                output.append(b << 4 | c >> 2)
+                output.append(c << 6 | d)
+                index += 4
+            }
+            guard remainder >= 2 else { return }
+            let a = values[Int(source[index])]
+            let b = values[Int(source[index + 1])]
             seen |= a | b
             output.append(a << 2 | b >> 4)
-            var unused = b << 4
-            if remainder == 3 {
-                let c = values[Int(text[index + 2])]
-                seen |= c
-                output.append(b << 4 | c >> 2)
-                unused = c << 6
-            }
-            guard unused == 0 else { return nil }
+            unused = b << 4
+            guard remainder == 3 else { return }
+            let c = values[Int(source[index + 2])]
+            seen |= c
+            output.append(b << 4 | c >> 2)
+            unused = c << 6
         }
-        return seen & 0x80 == 0 ? output : nil
+        return seen & 0x80 == 0 && unused == 0 ? decoded : nil
     }
 
     private static func encode(_ bytes: [UInt8], alphabet: [UInt8]) -> [UInt8] {

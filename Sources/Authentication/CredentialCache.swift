@@ -19,31 +19,23 @@ package struct CredentialCache<Value: AnyObject & Sendable>: Sendable {
         table = CredentialTable(key: key, capacity: capacity, maximumBytes: maximumBytes)
     }
 
+    /// What was found, and the key it stood under: whoever needs the credentials for longer than the request shares the
+    /// cache's copy.
+    package struct Found: Sendable {
+        package let key: CredentialKey
+        package let value: Value
+    }
+
     /// The value for exactly these fields on a route that accepts these kinds; nil when it is unknown, expired
-    /// (`now`, in Unix seconds, has reached `expires`), or of another generation.
-    package mutating func lookup(
-        authorization: Span<UInt8>, apiToken: Span<UInt8>, allowed: CredentialSet, generation: UInt64, now: Int64
-    ) -> Value? {
-        let found = table.lookup(
-            authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: now)
-        guard let found else { return nil }
-        return Self.value(found)
-    }
-
-    /// An entry found, for handing it on to another cache.
-    struct Found {
-        let key: CredentialKey
-        let value: Value
-        let expires: Int64
-    }
-
-    mutating func find(
+    /// (`now`, in Unix seconds, has reached its expiry), or of another generation.
+    package mutating func find(
         authorization: Span<UInt8>, apiToken: Span<UInt8>, allowed: CredentialSet, generation: UInt64, now: Int64
     ) -> Found? {
         let found = table.find(
             authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: now)
         guard let found else { return nil }
-        return Found(key: found.key, value: Self.value(found.value), expires: found.expires)
+        // Unsafe: `insert` is the only way in, and takes nothing but a `Value`.
+        return Found(key: found.key, value: unsafe unsafeDowncast(found.value, to: Value.self))
     }
 
     /// Remembers a value until `expires` (Unix seconds), or not at all when that is past or the key is empty.
@@ -59,10 +51,5 @@ package struct CredentialCache<Value: AnyObject & Sendable>: Sendable {
     /// Forgets everything, and gives the memory back.
     package mutating func removeAll() {
         table.removeAll()
-    }
-
-    private static func value(_ object: any AnyObject & Sendable) -> Value {
-        // Unsafe: `insert` is the only way in, and takes nothing but a `Value`.
-        unsafe unsafeDowncast(object, to: Value.self)
     }
 }

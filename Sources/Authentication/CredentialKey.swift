@@ -1,31 +1,36 @@
+import Crypto
 import Glibc
 package import Identity
 
 /// Proven credentials as caches know them: the bytes of both fields, and the kinds the route accepts.
 ///
-/// The kinds belong to the key, because the same fields mean different callers where one of them is not accepted. One
-/// copy of the bytes serves every cache that holds the key.
+/// The kinds belong to the key, because the same fields mean different callers where one of them is not accepted. A
+/// loop's cache holds the bytes, the shared one their digest.
 package struct CredentialKey: Sendable {
     /// Both fields, one after the other.
     private let bytes: [UInt8]
-    private let authorizationCount: Int
+    /// Four bytes, so that a slot of a cache is small: no buffer holds a longer field.
+    private let authorizationEnd: UInt32
     private let allowed: CredentialSet
+
+    private var authorizationCount: Int { Int(authorizationEnd) }
 
     /// Copies the fields; an absent field is an empty span.
     package init(authorization: Span<UInt8>, apiToken: Span<UInt8>, allowed: CredentialSet) {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(authorization.count + apiToken.count)
-        for index in authorization.indices { bytes.append(authorization[index]) }
-        for index in apiToken.indices { bytes.append(apiToken[index]) }
+        // Unsafe: both lend their bytes for the call.
+        unsafe authorization.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+        unsafe apiToken.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
         self.bytes = bytes
-        authorizationCount = authorization.count
+        authorizationEnd = UInt32(clamping: authorization.count)
         self.allowed = allowed
     }
 
     /// Copies the fields that were authenticated.
     package init(_ presented: PresentedCredentials, allowed: CredentialSet) {
         bytes = (presented.authorization ?? []) + (presented.apiToken ?? [])
-        authorizationCount = presented.authorization?.count ?? 0
+        authorizationEnd = UInt32(clamping: presented.authorization?.count ?? 0)
         self.allowed = allowed
     }
 
@@ -61,6 +66,28 @@ package struct CredentialKey: Sendable {
             authorization: held.extracting(first: authorizationCount),
             apiToken: held.extracting(droppingFirst: authorizationCount), allowed: allowed)
     }
+
+    /// SHA-256 over everything that makes the key what it is: nobody can make other credentials with the same.
+    var digest: SHA256Value {
+        let held = bytes.span
+        return Self.digest(
+            authorization: held.extracting(first: authorizationCount),
+            apiToken: held.extracting(droppingFirst: authorizationCount), allowed: allowed)
+    }
+
+    /// The digest of the key that these fields and kinds make.
+    static func digest(
+        authorization: Span<UInt8>, apiToken: Span<UInt8>, allowed: CredentialSet
+    ) -> SHA256Value {
+        var hash = SHA256()
+        // The kinds and the border between the fields come first, so that no two keys run together into the same bytes.
+        let border = (UInt64(authorization.count) << 8 | UInt64(allowed.rawValue)).littleEndian
+        // Unsafe: all three lend their bytes for the call.
+        unsafe withUnsafeBytes(of: border) { unsafe hash.update(bufferPointer: $0) }
+        unsafe authorization.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+        unsafe apiToken.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+        return SHA256Value(hash.finalize())
+    }
 }
 
 /// The random key of the caches' hash, drawn once per process so that nobody can aim at a slot.
@@ -86,6 +113,14 @@ package struct CredentialHashKey: Sendable {
         mix(UInt64(truncatingIfNeeded: apiToken.count), into: &state)
         mixTail(of: authorization, into: &state)
         mixTail(of: apiToken, into: &state)
+        return state
+    }
+
+    /// Where a digest has its place. Keyed, though a digest spreads well by itself: who has tokens issued may choose among
+    /// them.
+    func hash(_ digest: SHA256Value) -> UInt64 {
+        var state = seed
+        mix(digest.word, into: &state)
         return state
     }
 

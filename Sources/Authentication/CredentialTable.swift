@@ -9,17 +9,10 @@ struct CredentialTable: Sendable {
         var hash: UInt64 = 0
         var generation: UInt64 = 0
         var expires: Int64 = 0
+        var key: CredentialKey?
         /// Asked for since the hand of the clock last came by.
         var isRecent = false
-        var key: CredentialKey?
         var value: (any AnyObject & Sendable)?
-    }
-
-    /// An entry found, for handing it on to another cache.
-    struct Found {
-        let key: CredentialKey
-        let value: any AnyObject & Sendable
-        let expires: Int64
     }
 
     private static var window: Int { 8 }
@@ -46,22 +39,13 @@ struct CredentialTable: Sendable {
         slots = Array(repeating: Slot(), count: initial)
     }
 
-    mutating func lookup(
-        authorization: Span<UInt8>, apiToken: Span<UInt8>, allowed: CredentialSet, generation: UInt64, now: Int64
-    ) -> (any AnyObject & Sendable)? {
-        let position = locate(
-            authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: now)
-        guard let position else { return nil }
-        return slots[position].value
-    }
-
     mutating func find(
         authorization: Span<UInt8>, apiToken: Span<UInt8>, allowed: CredentialSet, generation: UInt64, now: Int64
-    ) -> Found? {
+    ) -> (key: CredentialKey, value: any AnyObject & Sendable)? {
         let position = locate(
             authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: now)
         guard let position, let key = slots[position].key, let value = slots[position].value else { return nil }
-        return Found(key: key, value: value, expires: slots[position].expires)
+        return (key, value)
     }
 
     private mutating func locate(
@@ -95,7 +79,7 @@ struct CredentialTable: Sendable {
         makeRoom(for: key.count, generation: generation, now: now)
         let position = vacate(hash: hash, generation: generation, now: now)
         slots[position] = Slot(
-            hash: hash, generation: generation, expires: expires, isRecent: false, key: key, value: value)
+            hash: hash, generation: generation, expires: expires, key: key, value: value)
         count += 1
         bytes += key.count
     }

@@ -7,18 +7,14 @@ import Wire
 
 /// One proven caller, ready to be admitted again and again: everything a request needs that does not depend on it.
 ///
-/// Made once per credential and snapshot, immutable, and shared by every cache that holds it.
+/// Made once per credential and snapshot, immutable, and shared by every cache that holds it. There may be hundreds of
+/// thousands: it is one object and one text, and names are not kept a second time beside the fields that tell them.
 package final class Admission: Sendable {
-    package let principal: Principal
     /// The client's bucket.
     package let cell: Cell
     /// What each policy of the snapshot says about the caller's subjects, by the index of its engine.
     package let views: [PolicyView]
-    /// The identity header fields towards the upstream, rendered with their line ends.
-    package let identityFields: [UInt8]
-    /// The value of `x-ditto-pre-authenticated` for routes that set it.
-    package let preAuthenticated: [UInt8]
-    /// The members of the audit record that say who the caller was.
+    /// The members of the audit record that say who the caller was; the identity fields stand in front of them.
     package let auditMembers: IdentityFragment
     /// A stable hash of the client, by which it keeps its endpoint and its side of a canary split.
     package let affinity: UInt64
@@ -27,24 +23,28 @@ package final class Admission: Sendable {
     package let expires: Int64
     /// The client certificate that a connection has to have shown (RFC 8705 §3).
     let boundTo: SHA256Value?
-    /// The credentials, to be looked at again while a stream lasts that they opened; nil where it was the connection's
-    /// certificate. Shares its bytes with the caches.
-    let key: CredentialKey?
-    /// What their proof rested on.
+    /// What the proof rested on.
     let evidence: Evidence
+    private let issuer: String?
+    private let credential: CredentialKind
+    /// Whether the caller's solution is known.
+    let hasSolution: Bool
+    private let listStart: UInt32
+    private let listEnd: UInt32
 
     init(
-        principal: Principal, cell: Cell, views: [PolicyView], expires: Int64, boundTo: SHA256Value?,
-        key: CredentialKey?, evidence: Evidence
+        principal: Principal, cell: Cell, views: [PolicyView], expires: Int64, boundTo: SHA256Value?, evidence: Evidence
     ) {
-        self.principal = principal
-        self.key = key
         self.evidence = evidence
         self.cell = cell
         self.views = views
-        self.identityFields = IdentityFields.render(principal)
-        self.preAuthenticated = IdentityFields.renderPreAuthenticated(principal)
-        self.auditMembers = IdentityFragment.render(principal)
+        let fields = IdentityFields(principal)
+        auditMembers = IdentityFragment.render(principal, behind: fields.bytes)
+        listStart = UInt32(clamping: fields.list.lowerBound)
+        listEnd = UInt32(clamping: fields.list.upperBound)
+        issuer = principal.issuer
+        credential = principal.credential
+        hasSolution = principal.solution != nil
         var client = StableHash()
         client.combine((principal.issuer ?? "").utf8)
         client.combine(CollectionOfOne(0))
@@ -53,55 +53,18 @@ package final class Admission: Sendable {
         self.expires = expires
         self.boundTo = boundTo
     }
-}
 
-/// How a principal is told to the upstream.
-enum IdentityFields {
-    /// The fields of CONTRACT.md, each on its line; absent ones are left out.
-    static func render(_ principal: Principal) -> [UInt8] {
-        var out: [UInt8] = []
-        append("x-tollgate-subject", principal.subject, to: &out)
-        if !principal.subjects.isEmpty {
-            out += "x-tollgate-subjects: ".utf8
-            for (index, subject) in principal.subjects.enumerated() {
-                if index > 0 { out.append(UInt8(ascii: ",")) }
-                appendListMember(subject, to: &out)
-            }
-            out += "\r\n".utf8
-        }
-        append("x-tollgate-solution", principal.solution, to: &out)
-        append("x-tollgate-tenant", principal.tenant, to: &out)
-        append("x-tollgate-client", principal.client, to: &out)
-        return out
+    /// The identity header fields towards the upstream, rendered with their line ends.
+    package var identityFields: ArraySlice<UInt8> { auditMembers.lead }
+
+    /// The value of `x-ditto-pre-authenticated` for routes that set it: the list of subjects, as it stands in the fields.
+    package var preAuthenticated: ArraySlice<UInt8> { auditMembers.lead[Int(listStart)..<Int(listEnd)] }
+
+    /// Who the caller is, read back from the fields. For explanations: allocates.
+    package var principal: Principal {
+        IdentityFields.principal(identityFields, issuer: issuer, credential: credential)
     }
 
-    /// `issuer:subject[,issuer:subject]`, as Ditto's pre-authentication takes it.
-    static func renderPreAuthenticated(_ principal: Principal) -> [UInt8] {
-        var out: [UInt8] = []
-        for (index, subject) in principal.subjects.enumerated() {
-            if index > 0 { out.append(UInt8(ascii: ",")) }
-            appendListMember(subject, to: &out)
-        }
-        return out
-    }
-
-    private static func append(_ name: String, _ value: String?, to out: inout [UInt8]) {
-        guard let value else { return }
-        out += name.utf8
-        out += ": ".utf8
-        out += value.utf8
-        out += "\r\n".utf8
-    }
-
-    /// A comma inside a subject is percent-encoded, and with it the percent sign: else a subject of the caller's
-    /// choosing could pass for two.
-    private static func appendListMember(_ subject: String, to out: inout [UInt8]) {
-        for byte in subject.utf8 {
-            switch byte {
-            case UInt8(ascii: ","): out += "%2C".utf8
-            case UInt8(ascii: "%"): out += "%25".utf8
-            case _: out.append(byte)
-            }
-        }
-    }
+    /// About how many bytes of memory this takes, with its bucket and its places in tables.
+    var size: Int { identityFields.count + auditMembers.bytes.count + 384 }
 }

@@ -1,3 +1,4 @@
+package import Authentication
 package import RateLimit
 
 /// Proof that a request was admitted: route, caller and what its bucket said.
@@ -9,6 +10,9 @@ package struct Admitted: Sendable {
     package let routeIndex: Int
     /// `nil` on a route without authentication.
     package let admission: Admission?
+    /// The credentials, to be looked at again while a stream lasts that they opened; `nil` where it was the connection's
+    /// certificate, and without authentication. Shares its bytes with the loop's cache.
+    package let credentials: CredentialKey?
     package let limit: LimitVerdict
     /// A stable hash of the client, or of the peer's address without one.
     package let affinity: UInt64
@@ -18,12 +22,13 @@ package struct Admitted: Sendable {
     let restStart: Int
 
     init(
-        route: Route, routeIndex: Int, admission: Admission?, limit: LimitVerdict, affinity: UInt64,
-        entry: PolicyEntry?, restStart: Int
+        route: Route, routeIndex: Int, admission: Admission?, credentials: CredentialKey?, limit: LimitVerdict,
+        affinity: UInt64, entry: PolicyEntry?, restStart: Int
     ) {
         self.route = route
         self.routeIndex = routeIndex
         self.admission = admission
+        self.credentials = credentials
         self.limit = limit
         self.affinity = affinity
         self.entry = entry

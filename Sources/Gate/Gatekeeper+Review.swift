@@ -1,4 +1,4 @@
-import Authentication
+package import Authentication
 import Identity
 import Routing
 package import Wire
@@ -26,7 +26,8 @@ extension Gatekeeper {
     /// Nothing is spent, and no failure is counted. Microseconds; no waiting.
     package func review(
         _ method: Method, methodBytes: Span<UInt8>, path bytes: Span<UInt8>, host: Span<UInt8>, on earlier: Route,
-        switchingTo upgrade: UpgradeProtocol?, admission: Admission?, peer: inout Peer, now: Now
+        switchingTo upgrade: UpgradeProtocol?, admission: Admission?, credentials: CredentialKey?, peer: inout Peer,
+        now: Now
     ) -> Review {
         guard path.assign(bytes) == nil,
             case .route(let index, let restStart) = snapshot.table.match(
@@ -39,7 +40,7 @@ extension Gatekeeper {
             return grants(method, matched, nil).isAllowed ? .admitted(nil) : .revoked
         }
         guard let admission else { return .revoked }
-        switch renew(admission, on: matched, peer: &peer, now: now) {
+        switch renew(admission, credentials, on: matched, peer: &peer, now: now) {
         case .failure(.invalid(.expired)), .failure(.invalid(.expiredAPIToken)):
             return .expired
         case .failure:
@@ -47,26 +48,26 @@ extension Gatekeeper {
         case .success(let renewed):
             // A token that only clock skew still accepts opens nothing for longer.
             guard renewed.expires > now.unix else { return .expired }
-            if matched.route.requiresSolution, renewed.principal.solution == nil { return .revoked }
+            if matched.route.requiresSolution, !renewed.hasSolution { return .revoked }
             return grants(method, matched, renewed).isAllowed ? .admitted(renewed) : .revoked
         }
     }
 
     private func renew(
-        _ admission: Admission, on matched: MatchedRoute, peer: inout Peer, now: Now
+        _ admission: Admission, _ credentials: CredentialKey?, on matched: MatchedRoute, peer: inout Peer, now: Now
     ) -> Result<Admission, AuthenticationFailure> {
         let route = matched.route
-        guard let presented = admission.key?.presented else {
+        guard let presented = credentials?.presented else {
             switch identify(&peer, matched, now: now) {
-            case .known(let admission): return .success(admission)
+            case .known(let admission, _): return .success(admission)
             case .refused, .verify: return .failure(.missing)
             }
         }
         let (authorization, apiToken) = (presented.authorization ?? [], presented.apiToken ?? [])
-        let known = cache.lookup(
+        let known = cache.find(
             authorization: authorization.span, apiToken: apiToken.span, allowed: route.accepts,
             generation: generation, now: now.unix)
-        if let known { return .success(known) }
+        if let known { return .success(known.value) }
         let result: Result<Authenticated, AuthenticationFailure>
         switch snapshot.authenticator.begin(presented, allowed: route.accepts, now: now.unix) {
         case .finished(let finished):

@@ -35,6 +35,7 @@ package final class Gatekeeper {
     /// The path of the request decided last; see `appendTarget`.
     package internal(set) var path = NormalPath()
     private let spends: Bool
+    private var lastViews: [PolicyView] = []
 
     /// `spends` is false for `explain`: buckets are looked at and not taken from.
     package init(snapshot: Snapshot, generation: UInt64, shared: Shared, spends: Bool = true) {
@@ -78,7 +79,7 @@ package final class Gatekeeper {
             let matched = MatchedRoute(route: snapshot.routes[index], index: index, restStart: restStart)
             guard !matched.route.accepts.isEmpty else {
                 let (limit, affinity) = takeFromPeer(&peer, head, in: bytes, now: now)
-                return admit(head, matched, nil, limit: limit, affinity: affinity)
+                return admit(head, matched, nil, nil, limit: limit, affinity: affinity)
             }
             let identification = authenticate(
                 head, in: bytes, matched, peer: &peer, now: now, attempted: attempted)
@@ -87,12 +88,12 @@ package final class Gatekeeper {
                 return .verify(attempt)
             case .refused(let refused):
                 return .refused(refused)
-            case .known(let admission):
-                if matched.route.requiresSolution, admission.principal.solution == nil {
+            case .known(let admission, let credentials):
+                if matched.route.requiresSolution, !admission.hasSolution {
                     return .refused(Refused(.solutionRequired, routeIndex: index, admission: admission))
                 }
                 let (limit, affinity) = (take(admission.cell, now: now), admission.affinity)
-                return admit(head, matched, admission, limit: limit, affinity: affinity)
+                return admit(head, matched, admission, credentials, limit: limit, affinity: affinity)
             }
         }
     }
@@ -128,7 +129,7 @@ package final class Gatekeeper {
     }
 
     enum Identification {
-        case known(Admission)
+        case known(Admission, CredentialKey?)
         case refused(Refused)
         case verify(Attempt)
     }
@@ -145,16 +146,19 @@ package final class Gatekeeper {
         if authorization.isEmpty && apiToken.isEmpty || allowed == .certificate {
             return identify(&peer, matched, now: now)
         }
-        if let known = cache.lookup(
+        if let known = cache.find(
             authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: unix)
         {
-            return bound(known, peer, matched)
+            return bound(known.value, known.key, peer, matched)
         }
-        if let hit = shared.admissions.lookup(
-            authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: unix)
+        // What was just proven is as well put there again as looked for.
+        if !isProven(attempted),
+            let hit = shared.admissions.lookup(
+                authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: unix)
         {
-            cache.insert(hit.key, value: hit.value, expires: hit.expires, generation: generation, now: unix)
-            return bound(hit.value, peer, matched)
+            let key = CredentialKey(authorization: authorization, apiToken: apiToken, allowed: allowed)
+            cache.insert(key, value: hit.value, expires: hit.expires, generation: generation, now: unix)
+            return bound(hit.value, key, peer, matched)
         }
         let presented = PresentedCredentials(
             authorization: head.authorization.map { _ in span.copy(head.valueRange(head.authorization)) },
@@ -182,7 +186,8 @@ package final class Gatekeeper {
         }
         switch outcome {
         case .proven(let authenticated):
-            return bound(remember(authenticated, CredentialKey(presented, allowed: allowed), now: now), peer, matched)
+            let key = CredentialKey(presented, allowed: allowed)
+            return bound(remember(authenticated, key, now: now), key, peer, matched)
         case .failed(.missing) where allowed.contains(.certificate):
             return identify(&peer, matched, now: now)
         case .failed(let failure):
@@ -192,10 +197,21 @@ package final class Gatekeeper {
         }
     }
 
+    private func isProven(_ attempted: Attempt.Outcome?) -> Bool {
+        switch attempted {
+        case .proven: true
+        case nil, .failed, .throttled: false
+        }
+    }
+
     /// A token that is bound to a certificate proves nothing on a connection that did not show it, whoever proved it
     /// before (RFC 8705 §3).
-    func bound(_ admission: consuming Admission, _ peer: Peer, _ matched: MatchedRoute) -> Identification {
-        guard let wanted = admission.boundTo, peer.certificate?.thumbprint != wanted else { return .known(admission) }
+    func bound(
+        _ admission: consuming Admission, _ key: consuming CredentialKey, _ peer: Peer, _ matched: MatchedRoute
+    ) -> Identification {
+        guard let wanted = admission.boundTo, peer.certificate?.thumbprint != wanted else {
+            return .known(admission, key)
+        }
         return .refused(Refused(.unauthenticated(.invalid(.binding)), routeIndex: matched.index))
     }
 
@@ -205,16 +221,16 @@ package final class Gatekeeper {
             return .refused(Refused(.unauthenticated(.missing), routeIndex: matched.index))
         }
         if let known = peer.admission, known.generation == generation, now.unix < known.value.expires {
-            return .known(known.value)
+            return .known(known.value, nil)
         }
         guard let rules = snapshot.certificates[peer.listener] else {
             return .refused(Refused(.unauthenticated(.missing), routeIndex: matched.index))
         }
         switch rules.identify(certificate, now: now.unix) {
         case .success(let authenticated):
-            let admission = makeAdmission(authenticated, key: nil, now: now)
+            let admission = makeAdmission(authenticated, now: now)
             peer.admission = (admission, generation)
-            return .known(admission)
+            return .known(admission, nil)
         case .failure(let failure):
             return .refused(Refused(.unauthenticated(failure), routeIndex: matched.index))
         }
@@ -222,22 +238,25 @@ package final class Gatekeeper {
 
     /// Makes the admission of a proven caller, and puts it where the next request looks first.
     func remember(_ authenticated: Authenticated, _ key: CredentialKey, now: Now) -> Admission {
-        let admission = makeAdmission(authenticated, key: key, now: now)
+        let admission = makeAdmission(authenticated, now: now)
         cache.insert(key, value: admission, expires: admission.expires, generation: generation, now: now.unix)
         shared.admissions.insert(
-            key, value: admission, expires: admission.expires, generation: generation, now: now.unix)
+            key, value: admission, bytes: admission.size, expires: admission.expires, generation: generation,
+            now: now.unix)
         return admission
     }
 
-    private func makeAdmission(_ authenticated: Authenticated, key: CredentialKey?, now: Now) -> Admission {
+    private func makeAdmission(_ authenticated: Authenticated, now: Now) -> Admission {
         let principal = authenticated.principal
-        let views = snapshot.engines.map { $0.view(for: principal.subjects, now: now.unix) }
+        var views = snapshot.engines.map { $0.view(for: principal.subjects, now: now.unix) }
+        // Callers of one kind come one after the other, and then one array of views does for all of them.
+        if views.elementsEqual(lastViews, by: { $0 === $1 }) { views = lastViews } else { lastViews = views }
         return Admission(
             principal: principal,
             cell: clientCell(principal, now: now),
             views: views,
             expires: views.reduce(authenticated.expires) { min($0, $1.validUntil) }, boundTo: authenticated.boundTo,
-            key: key, evidence: authenticated.evidence)
+            evidence: authenticated.evidence)
     }
 
     // MARK: How often
@@ -260,9 +279,12 @@ package final class Gatekeeper {
             case .subject: (Namespace.subject, principal.subject ?? principal.client)
             }
         // Two issuers may name their clients alike: the issuer is part of the key. NUL cannot stand in either part.
-        let scope = Array((principal.issuer ?? "").utf8) + [0]
-        return shared.limiter.cell(
-            for: LimiterKey(namespace: namespace, scope + name.utf8), quota: quota, now: now.monotonic)
+        var key: [UInt8] = []
+        key.reserveCapacity((principal.issuer?.utf8.count ?? 0) + 1 + name.utf8.count)
+        if let issuer = principal.issuer { key += issuer.utf8 }
+        key.append(0)
+        key += name.utf8
+        return shared.limiter.cell(for: LimiterKey(namespace: namespace, key), quota: quota, now: now.monotonic)
     }
 
     private func take(_ cell: Cell, now: Now) -> LimitVerdict {
@@ -300,8 +322,8 @@ package final class Gatekeeper {
     // MARK: Whether
 
     private func admit(
-        _ head: RequestHead, _ matched: MatchedRoute, _ admission: consuming Admission?, limit: LimitVerdict,
-        affinity: UInt64
+        _ head: RequestHead, _ matched: MatchedRoute, _ admission: consuming Admission?,
+        _ credentials: consuming CredentialKey?, limit: LimitVerdict, affinity: UInt64
     ) -> Verdict {
         guard limit.isAllowed else {
             return .refused(
@@ -314,8 +336,8 @@ package final class Gatekeeper {
         }
         return .admitted(
             Admitted(
-                route: matched.route, routeIndex: matched.index, admission: admission, limit: limit, affinity: affinity,
-                entry: entry, restStart: matched.restStart))
+                route: matched.route, routeIndex: matched.index, admission: admission, credentials: credentials,
+                limit: limit, affinity: affinity, entry: entry, restStart: matched.restStart))
     }
 
     /// What the route's policy says about the present path, and the entry that decided.
@@ -347,8 +369,7 @@ extension Span<UInt8> {
     /// The bytes of a range, for those who keep them.
     func copy(_ range: ByteRange) -> [UInt8] {
         let part = extracting(range.range)
-        return [UInt8](capacity: part.count) { output in
-            for index in part.indices { output.append(part[index]) }
-        }
+        // Unsafe: the span lends its bytes for the call.
+        return unsafe part.withUnsafeBufferPointer { unsafe Array($0) }
     }
 }

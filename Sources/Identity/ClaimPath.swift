@@ -47,8 +47,11 @@ struct ClaimPath: Sendable {
     }
 
     private static func value(of name: ArraySlice<UInt8>, in members: [JSON.Member]) -> JSON? {
-        for member in members
-        where member.name.utf8.count == name.count && member.name.utf8.elementsEqual(name) {
+        let wanted = name.span
+        members: for member in members {
+            let held = member.name.utf8.span
+            guard held.count == wanted.count else { continue }
+            for index in held.indices where held[index] != wanted[index] { continue members }
             return member.value
         }
         return nil

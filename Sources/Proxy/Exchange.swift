@@ -1,4 +1,5 @@
 import Audit
+import Authentication
 import Gate
 import Identity
 import NIOCore
@@ -50,6 +51,8 @@ struct Exchange: ~Copyable {
     private(set) var generation: UInt64 = 0
     private var began = Now(monotonic: 0, unixNanoseconds: 0)
     private(set) var admission: Admission?
+    /// What a review of the exchange's stream looks at again.
+    private var credentials: CredentialKey?
     private var entry: PolicyEntry?
     private var attempts = 0
 
@@ -103,6 +106,7 @@ struct Exchange: ~Copyable {
         isGRPC = false
         attempts = 0
         admission = nil
+        credentials = nil
         entry = nil
         endpoint = nil
         stream = nil
@@ -115,6 +119,7 @@ struct Exchange: ~Copyable {
     mutating func admit(_ admitted: borrowing Admitted, worker: Worker) {
         plan = admitted.routeIndex < worker.plans.count ? worker.plans[admitted.routeIndex] : nil
         admission = admitted.admission
+        credentials = admitted.credentials
         limit = admitted.limit
         entry = admitted.entry
         generation = worker.gatekeeper.generation
@@ -154,7 +159,7 @@ struct Exchange: ~Copyable {
             verb, methodBytes: spoken.extracting(first: methodCount),
             path: spoken.extracting(methodCount..<methodCount + pathCount),
             host: spoken.extracting(droppingFirst: methodCount + pathCount), on: route, switchingTo: upgrade,
-            admission: admission, peer: &peer, now: now)
+            admission: admission, credentials: credentials, peer: &peer, now: now)
         generation = worker.gatekeeper.generation
         if case .admitted(let renewed) = review { admission = renewed }
         return review

@@ -104,10 +104,10 @@ struct UpstreamHead: ~Copyable {
             }
             if asksForTrailers { out.append("te: trailers\r\n") }
             if let admission {
-                out.append(admission.identityFields)
+                out.append(admission.identityFields.span)
                 if route.preAuthenticates {
                     out.append("x-ditto-pre-authenticated: ")
-                    out.append(admission.preAuthenticated)
+                    out.append(admission.preAuthenticated.span)
                     out.append("\r\n")
                 }
             }

@@ -2,11 +2,14 @@
 ///
 /// FNV-1a with a finalizer. It is no secret and stands against nobody: tables of what peers send use a keyed hash.
 package struct StableHash: Sendable {
-    private var state: UInt64 = 0xcbf2_9ce4_8422_2325
+    @usableFromInline
+    var state: UInt64 = 0xcbf2_9ce4_8422_2325
 
+    @inlinable
     package init() {}
 
     /// Takes bytes in; linear in their number.
+    @inlinable
     package mutating func combine(_ bytes: some Sequence<UInt8>) {
         for byte in bytes { state = (state ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
     }

@@ -21,6 +21,20 @@ import Testing
                 """)
     }
 
+    @Test func whatStandsInFrontStaysApart() {
+        let principal = Principal(
+            subjects: [String(repeating: "\u{7f}", count: 500)], solution: String(repeating: "s", count: 2_000),
+            client: "",
+            credential: .jwt)
+        let alone = IdentityFragment.render(principal)
+        let behind = IdentityFragment.render(principal, behind: Array("lead".utf8))
+        #expect(Array(behind.lead) == Array("lead".utf8))
+        #expect(behind.bytes.elementsEqual(alone.bytes))
+        #expect(alone.lead.isEmpty)
+        let text = String(decoding: alone.bytes, as: UTF8.self)
+        #expect(text.hasSuffix(#""client":"","issuer":null,"credential":"jwt""#))
+    }
+
     @Test func everyCredentialHasItsName() throws {
         for (kind, name) in [
             (CredentialKind.none, "none"), (.jwt, "jwt"), (.apiToken, "api-token"), (.basic, "basic"),

@@ -177,8 +177,8 @@ extension CredentialCache where Value == Payload {
         _ authorization: [UInt8], apiToken: [UInt8] = [], allowed: CredentialSet = .all, generation: UInt64 = 1,
         now: Int64 = 0
     ) -> Int? {
-        lookup(
+        find(
             authorization: authorization.span, apiToken: apiToken.span, allowed: allowed, generation: generation,
-            now: now)?.number
+            now: now)?.value.number
     }
 }

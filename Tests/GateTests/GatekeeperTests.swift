@@ -14,6 +14,7 @@ private struct Keeper {
     static let other = "tgt_9999999999999999999999999999999999999999999"
 
     var gatekeeper: Gatekeeper
+    let shared: Gatekeeper.Shared
     var peer = Peer(address: .unknown)
     var time: Int64 = 1_000_000_000
 
@@ -67,11 +68,10 @@ private struct Keeper {
             forwarding: ForwardingRules(trustedPeers: trusted), connection: ConnectionRules())
         var random = SystemRandomNumberGenerator()
         let key = CredentialHashKey(random: &random)
-        gatekeeper = Gatekeeper(
-            snapshot: snapshot, generation: 1,
-            shared: Gatekeeper.Shared(
-                limiter: LimiterTable(maximumCells: 100, shards: 1), admissions: SharedCredentialCache(key: key),
-                hashKey: key))
+        shared = Gatekeeper.Shared(
+            limiter: LimiterTable(maximumCells: 100, shards: 1), admissions: SharedCredentialCache(key: key),
+            hashKey: key)
+        gatekeeper = Gatekeeper(snapshot: snapshot, generation: 1, shared: shared)
     }
 
     mutating func ask(_ startLine: String, _ fields: String...) throws -> Verdict {
@@ -213,6 +213,23 @@ private struct Keeper {
         #expect(a.admission === b.admission)
         #expect(b.admission !== c.admission)
         #expect(b.admission?.cell === c.admission?.cell, "the bucket outlives the admission")
+    }
+
+    @Test func whomOneLoopKnowsAnotherDoesNotAskAgain() throws {
+        var keeper = try Keeper()
+        var other = keeper
+        other.gatekeeper = Gatekeeper(snapshot: keeper.gatekeeper.snapshot, generation: 1, shared: keeper.shared)
+        guard case .admitted(let first) = try keeper.ask("GET /things/a", known),
+            case .admitted(let second) = try other.ask("GET /things/a", known),
+            case .admitted(let third) = try other.ask("GET /things/a", known)
+        else {
+            Issue.record("should be admitted")
+            return
+        }
+        #expect(first.admission === second.admission)
+        #expect(second.admission === third.admission)
+        #expect(second.credentials?.presented.apiToken == Array(Keeper.token.utf8))
+        #expect(keeper.shared.admissions.count == 1)
     }
 
     @Test func anExplanationSpendsNothing() throws {

@@ -109,7 +109,7 @@ import Wire
             var peer = Peer(address: .unknown)
             return gatekeeper.review(
                 .get, methodBytes: method.span, path: path.span, host: host.span, on: admitted.route,
-                switchingTo: upgrade, admission: admitted.admission, peer: &peer,
+                switchingTo: upgrade, admission: admitted.admission, credentials: admitted.credentials, peer: &peer,
                 now: Now(monotonic: 0, unixNanoseconds: (ReviewTests.now + seconds) * 1_000_000_000))
         }
     }

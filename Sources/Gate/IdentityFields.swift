@@ -1,0 +1,97 @@
+import Identity
+
+/// How a principal is told to the upstream: the fields of CONTRACT.md, each on its line; absent ones are left out.
+struct IdentityFields {
+    private(set) var bytes: [UInt8] = []
+    /// Where the list of subjects stands: `issuer:subject[,issuer:subject]`, as Ditto's pre-authentication takes it, too.
+    private(set) var list = 0..<0
+
+    init(_ principal: Principal) {
+        var length = 2 * (principal.subject?.utf8.count ?? 0) + principal.client.utf8.count + 128
+        length += (principal.solution?.utf8.count ?? 0) + (principal.tenant?.utf8.count ?? 0)
+        bytes.reserveCapacity(length)
+        append(Self.subject, principal.subject)
+        if !principal.subjects.isEmpty {
+            bytes += Self.subjects.utf8
+            let start = bytes.count
+            for (index, subject) in principal.subjects.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                appendListMember(subject)
+            }
+            list = start..<bytes.count
+            bytes += Self.lineEnd
+        }
+        append(Self.solution, principal.solution)
+        append(Self.tenant, principal.tenant)
+        append(Self.client, principal.client)
+    }
+
+    private static let subject = "x-tollgate-subject: "
+    private static let subjects = "x-tollgate-subjects: "
+    private static let solution = "x-tollgate-solution: "
+    private static let tenant = "x-tollgate-tenant: "
+    private static let client = "x-tollgate-client: "
+    private static let lineEnd = Array("\r\n".utf8)
+
+    private mutating func append(_ name: String, _ value: String?) {
+        guard let value else { return }
+        bytes += name.utf8
+        bytes += value.utf8
+        bytes += Self.lineEnd
+    }
+
+    /// A comma inside a subject is percent-encoded, and with it the percent sign: else a subject of the caller's
+    /// choosing could pass for two.
+    private mutating func appendListMember(_ subject: String) {
+        guard subject.utf8.contains(where: { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "%") }) else {
+            bytes += subject.utf8
+            return
+        }
+        for byte in subject.utf8 {
+            switch byte {
+            case UInt8(ascii: ","): bytes += "%2C".utf8
+            case UInt8(ascii: "%"): bytes += "%25".utf8
+            case _: bytes.append(byte)
+            }
+        }
+    }
+
+    // MARK: - Reading back
+
+    /// The principal whose fields these are. No text of a principal holds a line end, so that the lines are what they were.
+    static func principal(_ fields: ArraySlice<UInt8>, issuer: String?, credential: CredentialKind) -> Principal {
+        var principal = Principal(subjects: [], client: "", issuer: issuer, credential: credential)
+        for line in fields.split(separator: UInt8(ascii: "\n")) {
+            let line = line.dropLast()
+            if let list = value(line, subjects) {
+                principal.subjects = list.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map(
+                    member)
+            } else if let value = value(line, solution) {
+                principal.solution = String(decoding: value, as: UTF8.self)
+            } else if let value = value(line, tenant) {
+                principal.tenant = String(decoding: value, as: UTF8.self)
+            } else if let value = value(line, client) {
+                principal.client = String(decoding: value, as: UTF8.self)
+            }
+        }
+        return principal
+    }
+
+    private static func value(_ line: ArraySlice<UInt8>, _ name: String) -> ArraySlice<UInt8>? {
+        line.starts(with: name.utf8) ? line.dropFirst(name.utf8.count) : nil
+    }
+
+    private static func member(_ bytes: ArraySlice<UInt8>) -> String {
+        var text: [UInt8] = []
+        var rest = bytes
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                text.append(byte)
+                continue
+            }
+            text.append(rest.starts(with: "2C".utf8) ? UInt8(ascii: ",") : byte)
+            rest = rest.dropFirst(2)
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
