@@ -85,6 +85,17 @@ struct ProvenTable: Sendable {
         size += Int(needed)
     }
 
+    /// Lets go of what has expired or is of an earlier generation, among `count` places from `start`. Returns the place to go
+    /// on from, nil after the last.
+    mutating func sweep(from start: Int, count: Int, generation: UInt64, now: Int64) -> Int? {
+        let end = min(start + count, entries.count)
+        guard start < end else { return nil }
+        for position in start..<end where entries[position].value != nil {
+            if entries[position].generation < generation || entries[position].expires <= now { remove(position) }
+        }
+        return end
+    }
+
     mutating func removeAll() {
         self = ProvenTable(key: hashKey, capacity: capacity, maximumBytes: maximumSize * 64)
     }

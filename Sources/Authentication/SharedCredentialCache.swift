@@ -58,6 +58,17 @@ package final class SharedCredentialCache<Value: AnyObject & Sendable>: Sendable
         }
     }
 
+    /// Gives back what is held for credentials that have expired or are of an earlier generation. A lock is held for a
+    /// thousand of them at a time. O(entries).
+    package func sweep(generation: UInt64, now: Int64) {
+        for shard in shards {
+            var next: Int? = 0
+            while let start = next {
+                next = shard.withLockedValue { $0.sweep(from: start, count: 1_000, generation: generation, now: now) }
+            }
+        }
+    }
+
     /// Forgets everything.
     package func removeAll() {
         for shard in shards { shard.withLockedValue { $0.removeAll() } }

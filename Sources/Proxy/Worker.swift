@@ -222,13 +222,17 @@ final class Worker {
         if !unreviewed.isEmpty, !isStopped { reactor.schedule(at: reactor.now) { [self] in reviewStreams() } }
     }
 
-    /// Every half minute, off the loop: buckets that are full again give their memory back. One loop does it for all.
+    /// Every half minute, off the loop: callers that have expired and buckets that are full again give their memory back. One loop does it for all.
     private func sweep(_ now: Int64) {
         guard isFirst, now - lastSweep >= 30_000_000_000 else { return }
         lastSweep = now
         shared.tickets?.rotate(now: now)
-        let limiter = shared.gate.limiter
-        shared.verifiers.submit { _ in _ = limiter.sweep(now: now) }
+        let (gate, generation, unix) = (shared.gate, gatekeeper.generation, self.now().unix)
+        shared.verifiers.submit { _ in
+            // Callers first: it is they who hold buckets.
+            gate.admissions.sweep(generation: generation, now: unix)
+            gate.limiter.sweep(now: now)
+        }
     }
 
     func noteDeadline(_ entry: any Deadlined) {

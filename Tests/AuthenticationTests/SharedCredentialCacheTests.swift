@@ -142,6 +142,22 @@ import Testing
         for number in 2_000..<2_100 { #expect(get(cache, number, now: 20) == number) }
     }
 
+    @Test func aSweepTakesTheDeadAndNobodyElse() {
+        let cache = Cache(key: CredentialCacheTests.hashKey)
+        for number in 0..<20_000 { put(cache, number, expires: number % 2 == 0 ? 100 : 200) }
+        for number in 20_000..<20_010 { put(cache, number, generation: 2) }
+        cache.sweep(generation: 1, now: 99)
+        #expect(cache.count == 20_010)
+        cache.sweep(generation: 1, now: 100)
+        #expect(cache.count == 10_010)
+        #expect(get(cache, 1, now: 100) == 1)
+        cache.sweep(generation: 2, now: 100)
+        #expect(cache.count == 10)
+        for number in 0..<20_000 { put(cache, number) }
+        for number in 0..<20_000 { #expect(get(cache, number) == number) }
+        for number in 20_000..<20_010 { #expect(get(cache, number, generation: 2) == number) }
+    }
+
     @Test func valuesAreReleased() {
         let cache = Cache(key: CredentialCacheTests.hashKey)
         weak var first: Payload?
