@@ -70,7 +70,7 @@ extension AuditRing {
         bound +=
             min(path.count * 6, Bound.path)
             + (reason.hasPointerRepresentation ? min(reason.utf8CodeUnitCount * 6, Bound.reason) : 4)
-        bound += (route?.escaped.count ?? 0) + identity.bytes.count + (policyEntry?.escaped.count ?? 0)
+        bound += (route?.escaped.count ?? 0) + identity.count + (policyEntry?.escaped.count ?? 0)
         bound += peer.escaped.count + (upstream?.escaped.count ?? 0)
         bound += (choice.pool?.escaped.count ?? 0) + (choice.mirror?.escaped.count ?? 0)
         return appendRecord(bound: bound) { line in
@@ -100,7 +100,7 @@ extension AuditRing {
                 line.append(UInt8(ascii: "\""))
             }
             line.append(UInt8(ascii: ","))
-            line.append(escaped: identity.bytes.span)
+            identity.withBytes { line.append(escaped: $0) }
             if let policyEntry {
                 line.append(",\"policyEntry\":\"")
                 line.append(escaped: policyEntry.escaped)

@@ -34,14 +34,34 @@ package struct AuditText: Sendable, Equatable {
 ///
 /// `"subject":…,"solution":…,"tenant":…,"client":…,"issuer":…,"credential":…`, without braces.
 package struct IdentityFragment: Sendable, Equatable {
-    private let text: [UInt8]
-    private let start: Int
+    @usableFromInline
+    let text: [UInt8]
+    @usableFromInline
+    let start: Int
 
     /// The rendered members.
     package var bytes: ArraySlice<UInt8> { text[start...] }
 
+    /// How many bytes they are.
+    package var count: Int { text.count - start }
+
+    /// Lends the rendered members.
+    @inline(__always)
+    func withBytes(_ body: (Span<UInt8>) -> Void) {
+        body(text.span.extracting(droppingFirst: start))
+    }
+
     /// What `render` was given to stand in front of them, so that one allocation holds both.
     package var lead: ArraySlice<UInt8> { text[..<start] }
+
+    /// How many bytes stand in front.
+    package var leadCount: Int { start }
+
+    /// Lends what stands in front.
+    @inlinable
+    package func withLead(_ body: (Span<UInt8>) -> Void) {
+        body(text.span.extracting(first: start))
+    }
 
     /// Nobody was authenticated: every member is null and the credential is `none`.
     package static let none = IdentityFragment(

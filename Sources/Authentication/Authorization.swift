@@ -34,18 +34,12 @@ enum Authorization {
         _ token: ArraySlice<UInt8>, _ allowed: CredentialSet
     ) throws(AuthenticationFailure) {
         guard !token.isEmpty else { throw .malformed("The Bearer token is empty.") }
-        // Every JWS has dots, and its first segment is base64url of `{"`. Minted API tokens have neither.
-        var hasDot = false
-        var hasWhiteSpace = false
-        // Without a way out of the loop, so that it takes many bytes at a time.
         let bytes = token.span
-        for index in bytes.indices {
-            let byte = bytes[index]
-            hasDot = hasDot || byte == UInt8(ascii: ".")
-            hasWhiteSpace = hasWhiteSpace || byte == Self.space || byte == 0x09
+        guard bytes.firstIndex(of: Self.space) == nil, bytes.firstIndex(of: 0x09) == nil else {
+            throw .malformed("One Bearer token is wanted, without white space.")
         }
-        guard !hasWhiteSpace else { throw .malformed("One Bearer token is wanted, without white space.") }
-        if hasDot || token.starts(with: "eyJ".utf8) {
+        // Every JWS has dots, and its first segment is base64url of `{"`. Minted API tokens have neither.
+        if bytes.firstIndex(of: UInt8(ascii: ".")) != nil || token.starts(with: "eyJ".utf8) {
             if allowed.contains(.jwt) { self = .jwt(token) }
         } else if allowed.contains(.apiToken) {
             self = .apiToken(token)

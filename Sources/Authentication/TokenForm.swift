@@ -19,10 +19,12 @@ struct TokenForm {
     /// `x5u` and `x5c` are never looked at, `zip` means nothing in a JWS, and any `crit` is refused since nothing
     /// critical is understood here (RFC 7515 §4.1.11).
     init(_ token: ArraySlice<UInt8>, maximumDepth: Int, accepting algorithms: Set<Algorithm>) throws(InvalidToken) {
-        guard let firstDot = token.firstIndex(of: Self.dot),
-            let secondDot = token[(firstDot + 1)...].firstIndex(of: Self.dot),
-            !token[(secondDot + 1)...].contains(Self.dot)
+        let bytes = token.span
+        guard let first = bytes.firstIndex(of: Self.dot),
+            let second = bytes.firstIndex(of: Self.dot, from: first + 1),
+            bytes.firstIndex(of: Self.dot, from: second + 1) == nil
         else { throw .format }
+        let (firstDot, secondDot) = (token.startIndex + first, token.startIndex + second)
         let limits = JSON.Limits(
             maximumBytes: token.count, maximumDepth: maximumDepth, maximumValues: JSON.Limits.token.maximumValues)
 

@@ -3,7 +3,7 @@ import Authentication
 package import Identity
 package import Policy
 package import RateLimit
-import Wire
+package import Wire
 
 /// One proven caller, ready to be admitted again and again: everything a request needs that does not depend on it.
 ///
@@ -46,25 +46,33 @@ package final class Admission: Sendable {
         credential = principal.credential
         hasSolution = principal.solution != nil
         var client = StableHash()
-        client.combine((principal.issuer ?? "").utf8)
-        client.combine(CollectionOfOne(0))
-        client.combine(principal.client.utf8)
+        if let issuer = principal.issuer { client.combine(issuer.utf8.span) }
+        client.combine(0)
+        client.combine(principal.client.utf8.span)
         self.affinity = client.value
         self.expires = expires
         self.boundTo = boundTo
     }
 
-    /// The identity header fields towards the upstream, rendered with their line ends.
-    package var identityFields: ArraySlice<UInt8> { auditMembers.lead }
+    /// How many bytes `appendIdentityFields` appends.
+    package var identityCount: Int { auditMembers.leadCount }
 
-    /// The value of `x-ditto-pre-authenticated` for routes that set it: the list of subjects, as it stands in the fields.
-    package var preAuthenticated: ArraySlice<UInt8> { auditMembers.lead[Int(listStart)..<Int(listEnd)] }
+    /// Appends the identity header fields towards the upstream, rendered with their line ends.
+    package func appendIdentityFields(to out: inout ByteWriter) {
+        auditMembers.withLead { out.append($0) }
+    }
+
+    /// Appends the value of `x-ditto-pre-authenticated` for routes that set it: the list of subjects, as it stands in the
+    /// fields.
+    package func appendPreAuthenticated(to out: inout ByteWriter) {
+        auditMembers.withLead { out.append($0.extracting(Int(listStart)..<Int(listEnd))) }
+    }
 
     /// Who the caller is, read back from the fields. For explanations: allocates.
     package var principal: Principal {
-        IdentityFields.principal(identityFields, issuer: issuer, credential: credential)
+        IdentityFields.principal(auditMembers.lead, issuer: issuer, credential: credential)
     }
 
     /// About how many bytes of memory this takes, with its bucket and its places in tables.
-    var size: Int { identityFields.count + auditMembers.bytes.count + 384 }
+    var size: Int { auditMembers.leadCount + auditMembers.count + 384 }
 }

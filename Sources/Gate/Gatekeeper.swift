@@ -160,9 +160,6 @@ package final class Gatekeeper {
             cache.insert(key, value: hit.value, expires: hit.expires, generation: generation, now: unix)
             return bound(hit.value, key, peer, matched)
         }
-        let presented = PresentedCredentials(
-            authorization: head.authorization.map { _ in span.copy(head.valueRange(head.authorization)) },
-            apiToken: head.apiToken.map { _ in span.copy(head.valueRange(head.apiToken)) })
         let outcome: Attempt.Outcome
         if let attempted {
             outcome = attempted
@@ -171,6 +168,9 @@ package final class Gatekeeper {
             let cell = failureCell(&peer, now: now)
             let failures = cell.peek(now: now.monotonic)
             if failures.isAllowed {
+                let presented = PresentedCredentials(
+                    authorization: head.authorization.map { _ in span.copy(head.valueRange(head.authorization)) },
+                    apiToken: head.apiToken.map { _ in span.copy(head.valueRange(head.apiToken)) })
                 switch snapshot.authenticator.begin(presented, allowed: allowed, now: unix) {
                 case .finished(.success(let authenticated)):
                     outcome = .proven(authenticated)
@@ -186,7 +186,7 @@ package final class Gatekeeper {
         }
         switch outcome {
         case .proven(let authenticated):
-            let key = CredentialKey(presented, allowed: allowed)
+            let key = CredentialKey(authorization: authorization, apiToken: apiToken, allowed: allowed)
             return bound(remember(authenticated, key, now: now), key, peer, matched)
         case .failed(.missing) where allowed.contains(.certificate):
             return identify(&peer, matched, now: now)

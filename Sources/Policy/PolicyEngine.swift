@@ -61,18 +61,28 @@ package final class PolicyEngine: Sendable {
 
     /// The entries that count for the caller, in order of the policy, each with the second at which it stops counting.
     func matches(for subjects: [String], namespace: String?, now: Int64) -> [Match] {
-        var found: [Int32: Match] = [:]
+        var found: [Match] = []
         for subject in subjects {
             for member in membership[Array(subject.utf8)] ?? [] where member.expiry > now {
                 let limit = entries[Int(member.entry)].limit(to: namespace)
                 if limit == .elsewhere { continue }
-                // An entry matched through several subjects lasts as long as the last of them.
-                let expiry = max(found[member.entry]?.expiry ?? .min, member.expiry)
-                found[member.entry] = Match(
-                    entry: member.entry, expiry: expiry, isGranting: limit == .inside, subject: subject)
+                found.append(
+                    Match(entry: member.entry, expiry: member.expiry, isGranting: limit == .inside, subject: subject))
             }
         }
-        return found.values.sorted { $0.entry < $1.entry }
+        // Nearly everybody matches one entry or none.
+        return found.count < 2 ? found : PolicyEngine.united(found)
+    }
+
+    /// One match an entry, in order: one that was matched through several subjects lasts as long as the last of them.
+    private static func united(_ found: [Match]) -> [Match] {
+        var united: [Int32: Match] = [:]
+        for match in found {
+            united[match.entry] = Match(
+                entry: match.entry, expiry: max(united[match.entry]?.expiry ?? .min, match.expiry),
+                isGranting: match.isGranting, subject: match.subject)
+        }
+        return united.values.sorted { $0.entry < $1.entry }
     }
 
     private func tree(of matches: [Match]) -> PolicyTree {

@@ -77,7 +77,7 @@ struct UpstreamHead: ~Copyable {
         if !passesTrace { dropped.formUnion(Self.trace) }
         let needsHost = self.needsHost
         let admission = admitted.admission
-        let identity = admission?.identityFields.count ?? 0
+        let identity = admission?.identityCount ?? 0
 
         bytes.append(reserving: head.length + identity + 768) { out in
             if !needsHost {
@@ -104,10 +104,10 @@ struct UpstreamHead: ~Copyable {
             }
             if asksForTrailers { out.append("te: trailers\r\n") }
             if let admission {
-                out.append(admission.identityFields.span)
+                admission.appendIdentityFields(to: &out)
                 if route.preAuthenticates {
                     out.append("x-ditto-pre-authenticated: ")
-                    out.append(admission.preAuthenticated.span)
+                    admission.appendPreAuthenticated(to: &out)
                     out.append("\r\n")
                 }
             }

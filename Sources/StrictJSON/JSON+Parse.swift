@@ -99,7 +99,10 @@ private struct JSONParser {
                 skipWhitespace()
                 guard take(UInt8(ascii: ":")) else { throw unexpected("a colon") }
                 skipWhitespace()
-                members.append(JSON.Member(name: name, nameOffset: nameOffset, value: try value()))
+                let value = try value()
+                // A token's own claims: most have eight or so, and the array need not grow four times to hold them.
+                if members.isEmpty, depth == 1 { members.reserveCapacity(8) }
+                members.append(JSON.Member(name: name, nameOffset: nameOffset, value: value))
                 skipWhitespace()
             } while take(UInt8(ascii: ","))
             guard take(UInt8(ascii: "}")) else { throw unexpected("a comma or '}'") }

@@ -2,16 +2,23 @@
 ///
 /// FNV-1a with a finalizer. It is no secret and stands against nobody: tables of what peers send use a keyed hash.
 package struct StableHash: Sendable {
-    @usableFromInline
-    var state: UInt64 = 0xcbf2_9ce4_8422_2325
+    private var state: UInt64 = 0xcbf2_9ce4_8422_2325
 
-    @inlinable
     package init() {}
 
     /// Takes bytes in; linear in their number.
-    @inlinable
     package mutating func combine(_ bytes: some Sequence<UInt8>) {
-        for byte in bytes { state = (state ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        for byte in bytes { combine(byte) }
+    }
+
+    /// Takes bytes in; linear in their number. Concrete, because a generic one is not specialised for other rooms.
+    package mutating func combine(_ bytes: Span<UInt8>) {
+        for index in bytes.indices { combine(bytes[index]) }
+    }
+
+    /// Takes one byte in.
+    package mutating func combine(_ byte: UInt8) {
+        state = (state ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
     }
 
     /// The hash of everything taken in.
