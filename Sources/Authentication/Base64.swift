@@ -52,37 +52,45 @@ enum Base64 {
     // MARK: - The work
 
     private static func decode(_ text: ArraySlice<UInt8>, values: Span<UInt8>) -> [UInt8]? {
-        let source = text.span
-        let remainder = source.count % 4
+        let remainder = text.count % 4
         guard remainder != 1 else { return nil }
+        let count = text.count / 4 * 3 + max(0, remainder - 1)
         // One bit pattern collects every table value, so that validity is asked once: only 0xff sets the top bit.
         var seen: UInt8 = 0
         // Bits of the last character that stand for nothing.
         var unused: UInt8 = 0
-        let decoded = [UInt8](capacity: source.count / 4 * 3 + max(0, remainder - 1)) { output in
-            var index = 0
-            while index < source.count - remainder {
-                let a = values[Int(source[index])]
-                let b = values[Int(source[index + 1])]
-                let c = values[Int(source[index + 2])]
-                let d = values[Int(source[index + 3])]
-                seen |= a | b | c | d
-                output.append(a << 2 | b >> 4)
-                output.append(b << 4 | c >> 2)
-                output.append(c << 6 | d)
-                index += 4
+        // Unsafe: each whole group of four characters is three bytes of the output, and the rest as many as `count` counts
+        // for it; a table has a value for each byte there is. All buffers are lent for the call.
+        let decoded = unsafe [UInt8](unsafeUninitializedCapacity: count) { output, initialized in
+            unsafe text.withUnsafeBufferPointer { source in
+                unsafe values.withUnsafeBufferPointer { values in
+                    var (index, place) = (0, 0)
+                    while index < source.count - remainder {
+                        let a = unsafe values[Int(source[index])]
+                        let b = unsafe values[Int(source[index + 1])]
+                        let c = unsafe values[Int(source[index + 2])]
+                        let d = unsafe values[Int(source[index + 3])]
+                        seen |= a | b | c | d
+                        unsafe output[place] = a << 2 | b >> 4
+                        unsafe output[place + 1] = b << 4 | c >> 2
+                        unsafe output[place + 2] = c << 6 | d
+                        index += 4
+                        place += 3
+                    }
+                    guard remainder >= 2 else { return }
+                    let a = unsafe values[Int(source[index])]
+                    let b = unsafe values[Int(source[index + 1])]
+                    seen |= a | b
+                    unsafe output[place] = a << 2 | b >> 4
+                    unused = b << 4
+                    guard remainder == 3 else { return }
+                    let c = unsafe values[Int(source[index + 2])]
+                    seen |= c
+                    unsafe output[place + 1] = b << 4 | c >> 2
+                    unused = c << 6
+                }
             }
-            guard remainder >= 2 else { return }
-            let a = values[Int(source[index])]
-            let b = values[Int(source[index + 1])]
-            seen |= a | b
-            output.append(a << 2 | b >> 4)
-            unused = b << 4
-            guard remainder == 3 else { return }
-            let c = values[Int(source[index + 2])]
-            seen |= c
-            output.append(b << 4 | c >> 2)
-            unused = c << 6
+            initialized = count
         }
         return seen & 0x80 == 0 && unused == 0 ? decoded : nil
     }

@@ -1,3 +1,4 @@
+import Identity
 package import StrictJSON
 
 /// The usable keys of one issuer, out of a JWK set (RFC 7517).
@@ -49,9 +50,7 @@ package struct KeySet: Sendable {
         }
         var isKnown = false
         for key in keys {
-            guard let candidate = key.keyID, candidate.utf8.count == keyID.utf8.count,
-                candidate.utf8.elementsEqual(keyID.utf8)
-            else { continue }
+            guard let candidate = key.keyID, candidate.isByteIdentical(to: keyID) else { continue }
             if key.algorithms.contains(algorithm) { return .found(key) }
             isKnown = true
         }

@@ -1,3 +1,4 @@
+import Identity
 import StrictJSON
 
 /// A token taken apart: three segments, decoded, and the header's members that decide how to go on (RFC 7515 §7.1).
@@ -96,7 +97,7 @@ struct TokenForm {
     }
 
     private static func isOurs(_ audience: String, _ issuer: Issuer) -> Bool {
-        issuer.audiences.contains { $0.utf8.count == audience.utf8.count && $0.utf8.elementsEqual(audience.utf8) }
+        issuer.audiences.contains { $0.isByteIdentical(to: audience) }
     }
 
     /// The thumbprint in `cnf` (RFC 8705 §3.1), nil without one; other ways of confirmation are not ours to heed

@@ -49,8 +49,8 @@ struct ClaimPath: Sendable {
     private static func value(of name: ArraySlice<UInt8>, in members: [JSON.Member]) -> JSON? {
         let wanted = name.span
         members: for member in members {
+            guard member.name.utf8.count == wanted.count else { continue }
             let held = member.name.utf8.span
-            guard held.count == wanted.count else { continue }
             for index in held.indices where held[index] != wanted[index] { continue members }
             return member.value
         }

@@ -111,8 +111,8 @@ extension JSON {
 extension String {
     /// Whether both strings are the same UTF-8 bytes; unlike `==` it does not equate canonically equivalent text.
     package func hasSameBytes(as other: String) -> Bool {
+        guard utf8.count == other.utf8.count else { return false }
         let (left, right) = (utf8.span, other.utf8.span)
-        guard left.count == right.count else { return false }
         for index in left.indices where left[index] != right[index] { return false }
         return true
     }
