@@ -20,13 +20,19 @@ package struct AuditText: Sendable, Equatable {
         escaped = AuditText.escape(utf8)
     }
 
+    /// No longer than it must be, because there is one for each connection; the same array where nothing is escaped.
     static func escape(_ bytes: [UInt8]) -> [UInt8] {
         // Unsafe: the cursor lives only inside the closure, and the array it fills is the closure's own.
-        unsafe [UInt8](unsafeUninitializedCapacity: maximumBytes + 8) { buffer, initialized in
+        let rendered = unsafe [UInt8](unsafeUninitializedCapacity: maximumBytes + 8) { buffer, initialized in
             var line = unsafe AuditLine(buffer)
             line.appendContent(bytes.span, limit: maximumBytes)
             initialized = line.count
         }
+        guard rendered != bytes else { return bytes }
+        var exact: [UInt8] = []
+        exact.reserveCapacity(rendered.count)
+        exact.append(contentsOf: rendered)
+        return exact
     }
 }
 

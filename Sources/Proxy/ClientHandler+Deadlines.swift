@@ -9,6 +9,7 @@ extension ClientHandler {
     func settle(_ now: Int64) {
         let wants = machine.wantsClientBytes && (upstream?.isWritable ?? true)
         if wants != isReading { setReading(wants) }
+        guard !hasRested(now) else { return }
         setDeadline(now)
     }
 

@@ -18,7 +18,7 @@ extension ClientHandler {
             return false
         }
         worker.streamOpened()
-        exchange.open(kind, status: machine.status, bytesIn: machine.bytesIn, peer: peerText, worker: worker, now)
+        exchange.open(kind, status: machine.status, bytesIn: machine.bytesIn, peer: client.text, worker: worker, now)
         // The configuration may have changed between the verdict and the answer.
         guard exchange.generation != worker.gatekeeper.generation else { return true }
         review(now)
@@ -97,7 +97,7 @@ extension ClientHandler {
     func review(_ now: Now) {
         guard exchange.isOpen, exchange.stream != nil else { return }
         let upgrade = machine.tunnel == nil ? nil : machine.upgrade
-        switch exchange.review(upgrade: upgrade, peer: &peer, worker: worker, now) {
+        switch exchange.review(upgrade: upgrade, peer: &client.peer, worker: worker, now) {
         case .admitted:
             deadline = min(patience, expiry)
             worker.noteDeadline(self)
@@ -110,7 +110,7 @@ extension ClientHandler {
     func closeRecord(_ end: StreamEnd, _ now: Now) {
         guard let kind = exchange.stream else { return }
         exchange.close(
-            kind, end, status: machine.status, bytesIn: machine.bytesIn, peer: peerText, worker: worker, now)
+            kind, end, status: machine.status, bytesIn: machine.bytesIn, peer: client.text, worker: worker, now)
         worker.streamClosed()
     }
 

@@ -8,20 +8,23 @@ import Reactor
 import Upstream
 import Wire
 
-/// One client connection: the handler of its stream, owned by its worker's loop.
+/// What a client's request needs while it is under way: of an HTTP/1.1 connection, to which it is lent, one request after
+/// another; of an HTTP/2 connection, those of one stream at a time. Owned by its worker's loop.
 ///
 /// It translates the stream's and the upstream's events into calls of `ExchangeMachine`, and the machine's actions into writes. What
 /// it knows beyond the machine is the shell's business: buffers, the deadline, and the audit record of the request.
-final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientConnection {
+final class ClientHandler: UpstreamConsumer, Deadlined {
     let worker: Worker
     var machine: ExchangeMachine
+    /// The HTTP/1.1 connection that it is lent to.
+    private var connection: HTTP1Connection?
     var stream: (any ByteStream)?
-    var peer: Peer
-    /// Whether it carries requests of an HTTP/2 connection, which is the one that is counted.
+    var client: Client
     private let isOnHTTP2: Bool
-    private let speaksHTTP2: Bool
-    let peerText: AuditText
-    private let clientFacts: UpstreamHead.ClientFacts
+    /// Which of the worker's configurations it goes by.
+    let configuration: Int
+    /// The number of the last request that was somebody else's.
+    private var lastOfOthers: UInt64 = 0
 
     var exchange: Exchange
     var upstream: UpstreamConnection?
@@ -40,47 +43,63 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
     var wheelPlace = WheelPlace()
     /// Whether a client that is waited for keeps up.
     var pace = ClientPace()
+    /// Bytes that a buffer may have and be kept for the next request.
+    private static let maximumKept = 32768
 
-    /// A connection of its own. `speaksHTTP2`: whether it may turn out to begin with the preface of HTTP/2.
-    init(worker: Worker, peer: Peer, speaksHTTP2: Bool = false) {
+    /// For HTTP/1.1 connections; at rest until it is lent to one.
+    init(worker: Worker) {
         self.worker = worker
+        self.configuration = worker.configuration
         self.isOnHTTP2 = false
-        self.speaksHTTP2 = speaksHTTP2
         self.machine = ExchangeMachine(limits: worker.rules.head)
         self.exchange = Exchange(decision: worker.ids.next())
-        self.peer = peer
-        self.peerText = AuditText(utf8: peer.address.text)
-        self.clientFacts = UpstreamHead.ClientFacts(peer: peer.address, isSecure: peer.isSecure)
+        self.client = Client(Peer(address: .unknown))
     }
 
     /// For the requests of an HTTP/2 connection, one after another. What waits ahead of its turn is held by the streams'
     /// windows.
     init(worker: Worker, http2Peer peer: Peer, on stream: any ByteStream) {
         self.worker = worker
+        self.configuration = worker.configuration
         self.isOnHTTP2 = true
-        self.speaksHTTP2 = false
         self.machine = ExchangeMachine(limits: worker.rules.head, maximumAhead: 1)
         self.exchange = Exchange(decision: worker.ids.next())
-        self.peer = peer
-        self.peerText = AuditText(utf8: peer.address.text)
-        self.clientFacts = UpstreamHead.ClientFacts(peer: peer.address, isSecure: peer.isSecure, isHTTP2: true)
+        self.client = Client(peer, isHTTP2: true)
         self.stream = stream
+    }
+
+    // MARK: Lent to a connection
+
+    /// Serves a connection until it is idle; its stream and its client are here meanwhile.
+    func serve(_ connection: HTTP1Connection, _ stream: inout (any ByteStream)?, _ client: inout Client) {
+        swap(&self.stream, &stream)
+        swap(&self.client, &client)
+        self.connection = connection
+        lastOfOthers = exchange.number
+        if worker.isDraining { machine.drain() }
+    }
+
+    /// Gives back what `serve` took. Nothing of the connection's last request tells on the next one.
+    func rest(_ stream: inout (any ByteStream)?, _ client: inout Client) {
+        swap(&self.stream, &stream)
+        swap(&self.client, &client)
+        connection = nil
+        deadline = .max
+        patience = .max
+        awaited = (.nothing, 0)
+        pace = ClientPace()
+        if out.storageCapacity > Self.maximumKept { out = ByteBuffer() }
+        if upstreamHead.bytes.storageCapacity > Self.maximumKept { upstreamHead = UpstreamHead() }
+    }
+
+    /// Whether the connection has taken everything back, because nothing is under way any more.
+    func hasRested(_ now: Int64) -> Bool {
+        guard let connection, isAtRest else { return false }
+        connection.rest(now)
+        return true
     }
 
     // MARK: Events of the stream
-
-    /// Takes an accepted descriptor over.
-    func open(_ descriptor: Int32) {
-        guard let stream = Stream(worker.reactor, descriptor: descriptor, handler: self) else { return }
-        open(stream)
-    }
-
-    /// Takes a stream over whose handler this is.
-    func open(_ stream: any ByteStream) {
-        self.stream = stream
-        worker.opened(self)
-        setDeadline(worker.now().monotonic)
-    }
 
     func received(_ bytes: ByteBuffer) {
         let now = worker.now()
@@ -115,9 +134,10 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         deadline = .max
         worker.forgetDeadline(self)
         out = ByteBuffer()
-        guard !isOnHTTP2 else { return }
-        peer.leave()
-        worker.closed(self)
+        guard let connection else { return }
+        self.connection = nil
+        client.peer.leave()
+        connection.left()
     }
 
     func writabilityChanged() {
@@ -147,16 +167,13 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
     }
 
     /// The connection and what came on it go to somebody who can.
-    private func becomeHTTP2() {
+    private func becomeHTTP2(_ connection: HTTP1Connection) {
         guard let stream = stream as? Stream else { return close() }
         let bytes = machine.inbound
-        let connection = HTTP2ServerConnection(worker: worker, peer: peer)
-        self.stream = nil
         machine.closed()
-        worker.replaced(self, by: connection)
-        stream.handOver(to: connection)
-        connection.begin(on: stream)
-        connection.received(bytes)
+        self.connection = nil
+        self.stream = nil
+        connection.becomeHTTP2(on: stream, client.peer, bytes)
     }
 
     /// A request that HTTP/2 alone could read, and that is none.
@@ -166,8 +183,8 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         settle(now.monotonic)
     }
 
-    /// Whether the next request may come.
-    var isAtRest: Bool { machine.isIdle && isReading && !machine.isDraining }
+    /// Whether nothing is under way and the next request may come.
+    var isAtRest: Bool { machine.isIdle && isReading && !machine.isDraining && !exchange.isOpen }
 
     // MARK: Actions of the client's side
 
@@ -176,7 +193,9 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         case .wait: break
         case .decide: begin(now)
         case .refuse(let refusal):
-            if speaksHTTP2, exchange.number == 0, beginsHTTP2(refusal) { return becomeHTTP2() }
+            if let connection, connection.speaksHTTP2, exchange.number == lastOfOthers, beginsHTTP2(refusal) {
+                return becomeHTTP2(connection)
+            }
             refuse(Refused(refusal), now)
         case .sendUpstream(let bytes): upstream?.send(bytes)
         case .abort: abort(.clientGone, reason: "request-broken", now)
@@ -201,7 +220,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
 
     private func decide(attempted: Attempt.Outcome?, _ now: Now) {
         let verdict = machine.withHead { head, inbound in
-            worker.gatekeeper.decide(head, in: inbound, peer: &peer, now: now, attempted: attempted)
+            worker.gatekeeper.decide(head, in: inbound, peer: &client.peer, now: now, attempted: attempted)
         }
         switch consume verdict {
         case .admitted(let admitted):
@@ -242,7 +261,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
             upstreamHead.render(
                 admitted, decision: exchange.decision, hostField: pool.settings.hostField,
                 spanID: worker.nextSpanID(), head: head, in: inbound, gatekeeper: worker.gatekeeper,
-                client: clientFacts, upgrade: upgrade, asksForTrailers: sharesConnections && head.acceptsTrailers)
+                client: client.facts, upgrade: upgrade, asksForTrailers: sharesConnections && head.acceptsTrailers)
         }
         if let refusal = machine.admit(maximumBodyBytes: admitted.route.maximumBodyBytes, upgrade: upgrade) {
             return refuse(Refused(refusal, admission: admitted.admission, limit: limit), now)
@@ -265,7 +284,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         head.render(
             admitted, decision: exchange.decision, hostField: pool.settings.hostField,
             spanID: worker.nextSpanID(), head: machine.head, in: machine.inbound, gatekeeper: worker.gatekeeper,
-            client: clientFacts)
+            client: client.facts)
         plan.metrics.mirrored.add()
         exchange.isMirrored = true
         return MirroredRequest(
@@ -333,7 +352,7 @@ final class ClientHandler: StreamHandler, UpstreamConsumer, Deadlined, ClientCon
         guard exchange.stream == nil else { return closeRecord(StreamEnd(outcome), now) }
         exchange.end()
         exchange.finish(
-            outcome, reason: reason, status: status ?? machine.status, bytesIn: machine.bytesIn, peer: peerText,
+            outcome, reason: reason, status: status ?? machine.status, bytesIn: machine.bytesIn, peer: client.text,
             worker: worker, now)
         worker.exchangeEnded()
     }

@@ -4,7 +4,7 @@ import Logging
 import Reactor
 import TLS
 
-/// A client connection whose TLS handshake is under way; a `ClientHandler` or an
+/// A client connection whose TLS handshake is under way; an `HTTP1Connection` or an
 /// `HTTP2ServerConnection` follows it.
 ///
 /// The time of a head applies to it from the accepting on: it is not moved by what arrives.
@@ -45,9 +45,9 @@ final class ClientHandshake: HandshakeObserver, Deadlined {
             connection.open(on: stream)
             return connection
         }
-        let handler = ClientHandler(worker: worker, peer: peer)
-        handler.open(stream)
-        return handler
+        let connection = HTTP1Connection(worker: worker, peer: peer)
+        connection.open(stream)
+        return connection
     }
 
     func handshakeFailed(_ reason: String) {

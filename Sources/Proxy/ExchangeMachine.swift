@@ -277,6 +277,8 @@ struct ExchangeMachine: ~Copyable {
             return .refuse(.malformed(reason))
         case .complete:
             phase = .deciding
+            status = 0
+            bytesIn = 0
             return .decide
         }
     }

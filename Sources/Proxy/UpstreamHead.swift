@@ -17,32 +17,36 @@ struct UpstreamHead: ~Copyable {
     private(set) var needsHost = false
 
     /// What one connection contributes to every request on it.
-    struct ClientFacts {
+    struct ClientFacts: ~Copyable {
         let address: PeerAddress
-        /// `, 192.0.2.1` with its line end, behind what trusted proxies have said.
-        let hop: [UInt8]
-        /// The fields of a client whose own forwarding fields are not believed, up to where the host goes:
-        /// `x-forwarded-for`, `x-forwarded-proto` and the name of `x-forwarded-host`.
-        let forwarded: [UInt8]
-        /// `forwarded: for=192.0.2.1;proto=http`, without a line end.
-        let element: [UInt8]
-        /// `x-forwarded-proto: http` with its line end.
-        let scheme: [UInt8]
-        /// The last field and the end of the head: `via` with the protocol that the client speaks.
-        let via: [UInt8]
+        let isSecure: Bool
+        let isHTTP2: Bool
+        private let isV6: Bool
 
         init(peer: PeerAddress, isSecure: Bool = false, isHTTP2: Bool = false) {
             address = peer
-            let proto = Array((isSecure ? "https" : "http").utf8)
-            scheme = Array("x-forwarded-proto: ".utf8) + proto + Array("\r\n".utf8)
-            via = Array("via: \(isHTTP2 ? "2" : "1.1") tollgate\r\n\r\n".utf8)
-            hop = Array(", ".utf8) + peer.text + Array("\r\n".utf8)
-            forwarded =
-                Array("x-forwarded-for: ".utf8) + peer.text
-                + Array("\r\n".utf8) + scheme
-            let isV6 = peer.text.contains(UInt8(ascii: ":"))
-            let node = isV6 ? Array("\"[".utf8) + peer.text + Array("]\"".utf8) : peer.text
-            element = Array("forwarded: for=".utf8) + node + Array(";proto=".utf8) + proto
+            self.isSecure = isSecure
+            self.isHTTP2 = isHTTP2
+            isV6 = peer.text.contains(UInt8(ascii: ":"))
+        }
+
+        /// The last element of `x-forwarded-for`, its line end, and `x-forwarded-proto`.
+        fileprivate func appendHop(to out: inout ByteWriter) {
+            out.append(address.text)
+            out.append(isSecure ? "\r\nx-forwarded-proto: https\r\n" : "\r\nx-forwarded-proto: http\r\n")
+        }
+
+        /// `forwarded: for=192.0.2.1;proto=http`, without a line end.
+        fileprivate func appendElement(to out: inout ByteWriter) {
+            out.append(isV6 ? "forwarded: for=\"[" : "forwarded: for=")
+            out.append(address.text)
+            if isV6 { out.append("]\"") }
+            out.append(isSecure ? ";proto=https" : ";proto=http")
+        }
+
+        /// The last field and the end of the head: `via` with the protocol that the client speaks.
+        fileprivate func appendVia(to out: inout ByteWriter) {
+            out.append(isHTTP2 ? "via: 2 tollgate\r\n\r\n" : "via: 1.1 tollgate\r\n\r\n")
         }
     }
 
@@ -55,7 +59,7 @@ struct UpstreamHead: ~Copyable {
 
     mutating func render(
         _ admitted: borrowing Admitted, decision: DecisionID, hostField: UpstreamSettings.HostField, spanID: UInt64,
-        head: RequestHead, in buffer: ByteBuffer, gatekeeper: Gatekeeper, client: ClientFacts,
+        head: RequestHead, in buffer: ByteBuffer, gatekeeper: Gatekeeper, client: borrowing ClientFacts,
         upgrade: UpgradeProtocol? = nil, asksForTrailers: Bool = false
     ) {
         bytes.clear()
@@ -118,34 +122,29 @@ struct UpstreamHead: ~Copyable {
             if setsForwarded {
                 Self.appendForwarded(head, raw, isTrusted: isTrusted, client, to: &out)
             }
-            out.append(client.via)
+            client.appendVia(to: &out)
         }
     }
 
     /// Forwarded and X-Forwarded-*: for a trusted peer its own list with one more hop, for others anew.
     private static func appendForwarded(
-        _ head: RequestHead, _ raw: RawSpan, isTrusted: Bool, _ client: ClientFacts, to out: inout ByteWriter
+        _ head: RequestHead, _ raw: RawSpan, isTrusted: Bool, _ client: borrowing ClientFacts, to out: inout ByteWriter
     ) {
-        if isTrusted, head.firstIndex(of: .xForwardedFor) != nil {
+        out.append("x-forwarded-for: ")
+        if isTrusted {
             // Several lines are one list (RFC 9110 §5.3): all of it is kept, in order.
-            out.append("x-forwarded-for: ")
-            var isFirst = true
             for field in head.fields where field.kind == .xForwardedFor {
-                if !isFirst { out.append(", ") }
-                isFirst = false
                 out.append(raw.extracting(field.value.range))
+                out.append(", ")
             }
-            out.append(client.hop)
-            out.append(client.scheme)
-        } else {
-            out.append(client.forwarded)
         }
+        client.appendHop(to: &out)
         if !head.authority.isEmpty {
             out.append("x-forwarded-host: ")
             out.append(raw.extracting(head.authority.range))
             out.append("\r\n")
         }
-        out.append(client.element)
+        client.appendElement(to: &out)
         if !head.authority.isEmpty {
             out.append(";host=\"")
             out.append(raw.extracting(head.authority.range))

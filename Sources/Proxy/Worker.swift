@@ -11,16 +11,6 @@ import TLS
 import Upstream
 import Wire
 
-/// A connection of a client's, however many requests it carries at a time.
-protocol ClientConnection: AnyObject {
-    /// Ends it once the requests that are under way are answered.
-    func drain()
-    /// Ends it now.
-    func abandon()
-    /// Whose tunnel or stream of events must not outlive what admitted it.
-    var standing: [ClientHandler] { get }
-}
-
 /// Everything one event loop owns: its gatekeeper, its pools, its audit ring, its connections and their deadlines.
 ///
 /// Every member is touched on the loop only, so nothing in here is locked.
@@ -48,8 +38,6 @@ final class Worker {
     /// Deadlines that are acted on before the sockets have their turn again, up to some 50 µs each: who lets many connections
     /// time out at once holds up nobody else's requests.
     private static let maximumDue = 4
-    /// Copies of requests of one loop that may be under way.
-    static let maximumMirrored = 1024
 
     let reactor: Reactor
     let shared: Shared
@@ -61,6 +49,8 @@ final class Worker {
     /// For requests that found no route.
     let unrouted: RouteMetrics
     private(set) var rules = ConnectionRules()
+    /// How many configurations there have been: what was made for one is not for the next.
+    private(set) var configuration = 0
     private(set) var answerLines: AnswerLines
     private(set) var inFlight = 0
     /// Those of them that are tunnels or event streams: they are bounded by the connections.
@@ -78,7 +68,9 @@ final class Worker {
     private var greetings: [ObjectIdentifier: ProxyGreeting] = [:]
     /// The TLS of each listener by its name.
     private var doors: [String: TLSServerContext] = [:]
-    private var mirrored: [ObjectIdentifier: MirroredRequest] = [:]
+    var mirrored: [ObjectIdentifier: MirroredRequest] = [:]
+    /// Handlers that no connection needs now, some 6 KB each with their buffers.
+    var handlers = FreeList<ClientHandler>(fewest: 64)
     /// Proofs that wait for a thread or run on one.
     var proofs = 0
     var hashes = 0
@@ -142,6 +134,8 @@ final class Worker {
         guard !isSame else { return }
         rules = publication.snapshot.connection
         answerLines = AnswerLines(publication.snapshot.limits, unixNanoseconds: reactor.unixNow)
+        configuration += 1
+        handlers.removeAll()
         entryTexts = []
         for listener in publication.listeners { doors[listener.name] = listener.context }
         var adopted: [String: UpstreamTarget] = [:]
@@ -200,6 +194,7 @@ final class Worker {
         lastLook = now
         adoptLatest()
         for copy in Array(mirrored.values) where copy.deadline <= now { copy.abandon(now: now) }
+        handlers.trim()
         sweep(now)
     }
 
@@ -277,7 +272,7 @@ final class Worker {
             handshake.begin(descriptor, context)
         } else {
             let peer = Peer(address: address, listener: listener.name, place: place)
-            ClientHandler(worker: self, peer: peer, speaksHTTP2: listener.speaksHTTP2).open(descriptor)
+            HTTP1Connection(worker: self, peer: peer, speaksHTTP2: listener.speaksHTTP2).open(descriptor)
         }
     }
 
@@ -361,16 +356,8 @@ final class Worker {
         plans = []
         due = []
         gathered = []
+        handlers.removeAll()
     }
-
-    // MARK: Mirroring
-
-    /// Whether one more copy of a request may be under way.
-    var takesMirrored: Bool { mirrored.count < Self.maximumMirrored }
-
-    func began(_ copy: MirroredRequest) { mirrored[ObjectIdentifier(copy)] = copy }
-
-    func ended(_ copy: MirroredRequest) { mirrored[ObjectIdentifier(copy)] = nil }
 
     // MARK: Requests
 

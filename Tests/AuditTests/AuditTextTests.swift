@@ -14,6 +14,14 @@ import Testing
                 """)
     }
 
+    /// There is one for each connection.
+    @Test func aTextTakesNoMoreRoomThanItHas() {
+        for text in ["192.0.2.1", "a\"b", String(repeating: "é", count: 100), String(repeating: "\n", count: 500)] {
+            let escaped = AuditText(text).escaped
+            #expect(escaped.capacity < escaped.count + 64)
+        }
+    }
+
     @Test func nobody() {
         #expect(
             String(decoding: IdentityFragment.none.bytes, as: UTF8.self) == """

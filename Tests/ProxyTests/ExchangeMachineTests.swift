@@ -23,6 +23,23 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
         #expect(shell.heads == 2)
     }
 
+    /// Else the record of a client that leaves before its answer would tell of the answer before.
+    @Test func nothingOfTheLastAnswerIsLeftWhenTheNextRequestBegins() {
+        let shell = ExchangeShell()
+        shell.client("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
+        shell.origin(ok)
+        #expect(shell.machine.status == 200)
+        #expect(shell.machine.bytesIn > 5)
+        var machine = ExchangeMachine(limits: HeadLimits())
+        swap(&machine, &shell.machine)
+        guard case .decide = machine.received(ByteBuffer(string: get)) else {
+            Issue.record("the second request is not decided")
+            return
+        }
+        #expect(machine.status == 0)
+        #expect(machine.bytesIn == 0)
+    }
+
     @Test func aRequestFedByteByByteIsDecidedOnce() {
         let shell = ExchangeShell()
         for byte in "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" { shell.client(String(byte)) }
