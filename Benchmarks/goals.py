@@ -274,7 +274,7 @@ def starting(bench, options):
         sizes.append(row.process.rss()[0] / 1024)
         row.stop()
     yield at_most("start to first answer", "-", median(times), 100, "%.0f ms")
-    yield at_most("resident after it, idle", "-", median(sizes), 30, "%.1f MiB")
+    yield at_most("resident after it, idle", "-", median(sizes), 30e6 / 2**20, "%.1f MiB")
 
 
 class IdleHAProxy(peers.HAProxyPlain):
