@@ -298,6 +298,20 @@ int tollgate_tls_was_resumed(const struct tollgate_tls_session *session) {
 
 int tollgate_tls_version(const struct tollgate_tls_session *session) { return SSL_version(session->ssl); }
 
+int tollgate_tls_vouches(const struct tollgate_tls_context *context, const struct tollgate_tls_session *session) {
+    // What the handshake was done under needs no second look.
+    if (tollgate_tls_context_of(SSL_get_SSL_CTX(session->ssl)) == context) return 1;
+    X509 *leaf = SSL_get0_peer_certificate(session->ssl);
+    if (context->authorities == NULL || leaf == NULL) return 0;
+    X509_STORE_CTX *check = X509_STORE_CTX_new();
+    int vouches = check != NULL &&
+                  X509_STORE_CTX_init(check, context->authorities, leaf, SSL_get_peer_cert_chain(session->ssl)) == 1 &&
+                  X509_STORE_CTX_set_default(check, "ssl_client") == 1 && X509_verify_cert(check) == 1;
+    X509_STORE_CTX_free(check);
+    ERR_clear_error();
+    return vouches;
+}
+
 struct tollgate_tls_certificate *tollgate_tls_peer_certificate(const struct tollgate_tls_session *session) {
     if (SSL_get_verify_result(session->ssl) != X509_V_OK) return NULL;
     return (struct tollgate_tls_certificate *)SSL_get1_peer_certificate(session->ssl);

@@ -49,6 +49,9 @@ extension Gatekeeper {
             // A token that only clock skew still accepts opens nothing for longer.
             guard renewed.expires > now.unix else { return .expired }
             if matched.route.requiresSolution, !renewed.hasSolution { return .revoked }
+            if let wanted = renewed.boundTo, peer.certificate(under: generation)?.thumbprint != wanted {
+                return .revoked
+            }
             return grants(method, matched, renewed).isAllowed ? .admitted(renewed) : .revoked
         }
     }

@@ -149,7 +149,7 @@ package final class Gatekeeper {
         if let known = cache.find(
             authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: unix)
         {
-            return bound(known.value, known.key, peer, matched)
+            return bound(known.value, known.key, &peer, matched)
         }
         // What was just proven is as well put there again as looked for.
         if !isProven(attempted),
@@ -158,7 +158,7 @@ package final class Gatekeeper {
         {
             let key = CredentialKey(authorization: authorization, apiToken: apiToken, allowed: allowed)
             cache.insert(key, value: hit.value, expires: hit.expires, generation: generation, now: unix)
-            return bound(hit.value, key, peer, matched)
+            return bound(hit.value, key, &peer, matched)
         }
         let outcome: Attempt.Outcome
         if let attempted {
@@ -187,7 +187,7 @@ package final class Gatekeeper {
         switch outcome {
         case .proven(let authenticated):
             let key = CredentialKey(authorization: authorization, apiToken: apiToken, allowed: allowed)
-            return bound(remember(authenticated, key, now: now), key, peer, matched)
+            return bound(remember(authenticated, key, now: now), key, &peer, matched)
         case .failed(.missing) where allowed.contains(.certificate):
             return identify(&peer, matched, now: now)
         case .failed(let failure):
@@ -207,9 +207,9 @@ package final class Gatekeeper {
     /// A token that is bound to a certificate proves nothing on a connection that did not show it, whoever proved it
     /// before (RFC 8705 §3).
     func bound(
-        _ admission: consuming Admission, _ key: consuming CredentialKey, _ peer: Peer, _ matched: MatchedRoute
+        _ admission: consuming Admission, _ key: consuming CredentialKey, _ peer: inout Peer, _ matched: MatchedRoute
     ) -> Identification {
-        guard let wanted = admission.boundTo, peer.certificate?.thumbprint != wanted else {
+        guard let wanted = admission.boundTo, peer.certificate(under: generation)?.thumbprint != wanted else {
             return .known(admission, key)
         }
         return .refused(Refused(.unauthenticated(.invalid(.binding)), routeIndex: matched.index))
@@ -217,7 +217,7 @@ package final class Gatekeeper {
 
     /// Whom the certificate of the connection names: found once for a connection and generation.
     func identify(_ peer: inout Peer, _ matched: MatchedRoute, now: Now) -> Identification {
-        guard matched.route.accepts.contains(.certificate), let certificate = peer.certificate else {
+        guard matched.route.accepts.contains(.certificate), let certificate = peer.certificate(under: generation) else {
             return .refused(Refused(.unauthenticated(.missing), routeIndex: matched.index))
         }
         if let known = peer.admission, known.generation == generation, now.unix < known.value.expires {

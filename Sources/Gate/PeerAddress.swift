@@ -112,7 +112,10 @@ package struct Peer {
     /// Whether the connection is encrypted.
     package let isSecure: Bool
     /// The verified certificate it has shown.
-    package let certificate: ClientCertificate?
+    private let certificate: ClientCertificate?
+    /// Whether that would be verified now as well: authorities may have been withdrawn since the handshake.
+    private let isVouched: () -> Bool
+    private var vouched: (isVouched: Bool, generation: UInt64)?
     /// The name of the listener it came to, by which the snapshot knows whom certificates name.
     let listener: String
     /// What the certificate came to, and under which generation.
@@ -128,14 +131,24 @@ package struct Peer {
 
     package init(
         address: PeerAddress, isSecure: Bool = false, listener: String = "", certificate: ClientCertificate? = nil,
-        place: AddressPlaces.Place? = nil
+        isVouched: @escaping () -> Bool = { true }, place: AddressPlaces.Place? = nil
     ) {
+        self.isVouched = isVouched
         self.place = place
         self.address = address
         self.affinity = address.affinity
         self.isSecure = isSecure
         self.listener = listener
         self.certificate = certificate
+    }
+
+    /// The certificate, as long as the listener's authorities vouch for it, which is asked once for each generation.
+    mutating func certificate(under generation: UInt64) -> ClientCertificate? {
+        guard let certificate else { return nil }
+        if let vouched, vouched.generation == generation { return vouched.isVouched ? certificate : nil }
+        let isVouched = isVouched()
+        vouched = (isVouched, generation)
+        return isVouched ? certificate : nil
     }
 
     /// The connection has ended: its place among those of its address is free.

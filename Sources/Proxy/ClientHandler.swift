@@ -176,6 +176,15 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         connection.becomeHTTP2(on: stream, client.peer, bytes)
     }
 
+    /// The record of what another protocol answers.
+    private func recordMalformed(_ refusal: Refusal, _ now: Now) {
+        exchange.beginMalformed(worker: worker, now)
+        worker.exchangeBegan()
+        exchange.refuse(Refused(refusal), worker: worker)
+        _ = machine.refuse(mustClose: true)
+        finishRecord(refusal.answer.outcome, reason: refusal.answer.reason, status: refusal.answer.status, now)
+    }
+
     /// A request that HTTP/2 alone could read, and that is none.
     func refuseHead(_ reason: MalformedRequest) {
         let now = worker.now()
@@ -194,6 +203,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         case .decide: begin(now)
         case .refuse(let refusal):
             if let connection, connection.speaksHTTP2, exchange.number == lastOfOthers, beginsHTTP2(refusal) {
+                if case .malformed(.badTarget) = refusal { recordMalformed(refusal, now) }
                 return becomeHTTP2(connection)
             }
             refuse(Refused(refusal), now)
@@ -305,7 +315,8 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         let isOldClient = exchange.isOldClient
         stopWaiting(now)
         releaseUpstream(reusable: false, refused.refusal.upstreamOutcome, now)
-        let keeps = machine.refuse(mustClose: answer.mustClose)
+        // The rest of a refused request is the connection's business in HTTP/2, which needs no place to find the next one.
+        let keeps = machine.refuse(mustClose: answer.mustClose || isOnHTTP2 && machine.awaitsRequestBody)
         out.clear()
         let fields = exchange.fields(worker)
         RefusalWriter.append(

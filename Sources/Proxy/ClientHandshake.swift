@@ -38,7 +38,11 @@ final class ClientHandshake: HandshakeObserver, Deadlined {
         leave(stream.wasResumed ? .resumed : .full)
         let certificate = stream.peerCertificate.flatMap(ClientCertificate.init)
         let peer = Peer(
-            address: address, isSecure: true, listener: listener, certificate: certificate, place: place)
+            address: address, isSecure: true, listener: listener, certificate: certificate,
+            isVouched: { [weak stream, weak worker, listener] in
+                guard let stream, let context = worker?.doors[listener] else { return false }
+                return stream.isVouched(by: context)
+            }, place: place)
         // RFC 9113 §3.2: over TLS it is ALPN that chooses.
         if stream.applicationProtocol == "h2" {
             let connection = HTTP2ServerConnection(worker: worker, peer: peer)

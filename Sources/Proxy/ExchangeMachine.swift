@@ -306,6 +306,15 @@ struct ExchangeMachine: ~Copyable {
         return nil
     }
 
+    /// Whether the request that is decided about or forwarded has a body of which something is still to come.
+    var awaitsRequestBody: Bool {
+        switch phase {
+        case .deciding: parser.head.framing != .none && parser.head.framing != .length(0)
+        case .forwarding: !isRequestDone
+        case .head, .discarding, .tunnel, .lingering, .closed: false
+        }
+    }
+
     /// The gateway answers by itself. Returns whether the connection can be kept: only if what follows is surely the
     /// next request (RFC 9112 §9.3).
     mutating func refuse(mustClose: Bool) -> Bool {

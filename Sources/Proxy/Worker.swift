@@ -67,7 +67,7 @@ final class Worker {
     private var handshakes: [ObjectIdentifier: ClientHandshake] = [:]
     private var greetings: [ObjectIdentifier: ProxyGreeting] = [:]
     /// The TLS of each listener by its name.
-    private var doors: [String: TLSServerContext] = [:]
+    private(set) var doors: [String: TLSServerContext] = [:]
     var mirrored: [ObjectIdentifier: MirroredRequest] = [:]
     /// Handlers that no connection needs now, some 6 KB each with their buffers.
     var handlers = FreeList<ClientHandler>(fewest: 64)

@@ -124,6 +124,11 @@ package struct TLSSession: ~Copyable {
     /// The version in use, once the handshake is complete.
     package var version: TLSVersion { unsafe tollgate_tls_version(raw) == TLSVersion.v13.code ? .v13 : .v12 }
 
+    /// Whether the authorities of a server's context vouch for the certificate that the client has shown, as things are now.
+    package func isVouched(by context: TLSServerContext) -> Bool {
+        unsafe tollgate_tls_vouches(context.raw, raw) == 1
+    }
+
     /// The certificate that the peer has proven to hold; nil when it showed none.
     package var peerCertificate: TLSCertificate? {
         guard let raw = unsafe tollgate_tls_peer_certificate(raw) else { return nil }

@@ -124,6 +124,39 @@ extension Conformance {
             tls.stop()
         }
 
+        @Test("an authority that is withdrawn vouches no more for those who are connected already, and others go on")
+        func withdrawnAuthority() throws {
+            let other = try Certificates("Another Authority")
+            let tls = try TLSGateway()
+            let (robot, stranger) = (
+                try tls.authority.make("robot", subject: "/CN=robot"), try other.make("carol", subject: "/CN=carol")
+            )
+            let place = tls.gateway.directory + "/tls/ca.pem"
+            let both = tls.authority.authority.chain + other.authority.chain
+            try TemporaryDirectory.write(both, to: place)
+            let isIn = try eventually {
+                try tls.connect("asking", certificate: stranger).get("/certificate/x")?.status == 200
+            }
+            #expect(isIn)
+            let bound = try tls.bearer(["cnf": ["x5t#S256": .string(try stranger.thumbprint())]])
+            let (kept, left) = (
+                try tls.connect("asking", certificate: robot), try tls.connect("asking", certificate: stranger)
+            )
+            #expect(kept.get("/certificate/x")?.status == 200)
+            #expect(left.get("/certificate/x")?.status == 200)
+            #expect(left.get("/jwt/x", bound)?.status == 200)
+            try TemporaryDirectory.write(tls.authority.authority.chain, to: place)
+            #expect(eventually { left.get("/certificate/x")?.status == 401 })
+            #expect(left.get("/jwt/x", bound)?.status == 401)
+            #expect(kept.get("/certificate/x")?.status == 200)
+            // What does not go by the certificate is served on the same connection.
+            #expect(left.get("/public/x")?.status == 200)
+            try TemporaryDirectory.write(both, to: place)
+            #expect(eventually { left.get("/certificate/x")?.status == 200 })
+            #expect(left.get("/jwt/x", bound)?.status == 200)
+            tls.stop()
+        }
+
         @Test("a token that is bound to a certificate is good only where that is shown (RFC 8705)")
         func boundTokens() throws {
             let tls = try TLSGateway()

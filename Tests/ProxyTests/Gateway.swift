@@ -61,7 +61,9 @@ struct Gateway {
         var connection = ConnectionRules()
         adjust(&connection)
         var upstream = UpstreamSettings(
-            name: "things", endpoints: [Endpoint(host: "127.0.0.1", port: port)], connectTimeout: 500_000_000)
+            name: "things", endpoints: [Endpoint(host: "127.0.0.1", port: port)], connectTimeout: 500_000_000,
+            // Longer than any test may take on a machine that is busy.
+            responseTimeout: 600_000_000_000)
         settings(&upstream)
         let lamps = SolutionCredentials(
             id: "lamps", apiTokens: [APIToken(id: "t1", sha256: APIToken.digest(of: Array(token.utf8)))],

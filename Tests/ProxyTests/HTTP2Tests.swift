@@ -123,9 +123,9 @@ import Testing
         let gateway = try await Gateway(origin: RawOrigin())
         let client = try HTTP2Client(port: gateway.port)
         // More than is swallowed for the sake of a connection of HTTP/1.1.
-        let stream = try #require(client.request("POST", "/guarded/open", body: [1], ends: false))
+        let stream = try #require(
+            client.request("POST", "/guarded/open", body: [UInt8](repeating: 1, count: 150_000)))
         #expect(client.wait { client.soFar(stream).isWhole })
-        client.send([UInt8](repeating: 1, count: 150_000), on: stream, ends: true)
         #expect(client.answer(client.request("GET", "/public/a")).status == 200)
         #expect(client.soFar(stream).status == 401 && client.soFar(stream).reset == nil)
         await gateway.stop()

@@ -119,6 +119,8 @@ struct tollgate_tls_certificate;
 
 // The peer's verified certificate; NULL when it showed none.
 struct tollgate_tls_certificate *_Nullable tollgate_tls_peer_certificate(const struct tollgate_tls_session *session);
+// Whether a server's authorities vouch for the certificate that the session's client has shown, as things are now.
+int tollgate_tls_vouches(const struct tollgate_tls_context *context, const struct tollgate_tls_session *session);
 // The first certificate of a PEM text.
 struct tollgate_tls_certificate *_Nullable tollgate_tls_certificate_read(const void *_Nullable pem, size_t count,
                                                                          char *error);

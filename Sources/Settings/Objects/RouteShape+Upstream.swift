@@ -20,7 +20,8 @@ extension RouteTimeouts {
                 "How long an answer's body may pause; null for the upstream's responseTimeout."),
             Field(
                 "total", \.total, .optional(.nanoseconds(range)),
-                "How long the whole may take, from the request's head to the end of the answer; null for ever."),
+                "How long the whole may take, but for tunnels, from the request's head to the end of the answer; null for ever."
+            ),
         ])
 }
 
