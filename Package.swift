@@ -142,7 +142,7 @@ let package = Package(
             "ControlTests",
             [
                 "Control", "DemoUpstream", "Authentication", "Identity", "Settings", "Gate", "StrictJSON",
-                "TestKit", locks, nio, nioPosix,
+                "TestKit", locks, nioPosix,
                 logging,
             ]),
         tests(
