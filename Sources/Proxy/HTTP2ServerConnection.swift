@@ -218,7 +218,6 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         let id = stream.id
         if machine.isOpen(id) {
             guard stream.handler == nil else { return }
-            // Not at once: some clients (curl 7.88) forget the answer when they are reset while they send.
             stream.linger()
         } else {
             streams[id] = nil

@@ -286,7 +286,7 @@ final class HTTP2Stream: ByteStream {
     }
 
     /// The client has its answer and still sends: it has a second to see that, and then is told that nobody wants the rest
-    /// (RFC 9113 §8.1).
+    /// (RFC 9113 §8.1). Some clients (curl 7.88) forget the answer when they are reset while they send.
     func linger() {
         guard !isLingering, let reactor = connection?.worker.reactor else { return }
         isLingering = true

@@ -217,7 +217,8 @@ final class Worker {
         if !unreviewed.isEmpty, !isStopped { reactor.schedule(at: reactor.now) { [self] in reviewStreams() } }
     }
 
-    /// Every half minute, off the loop: callers that have expired and buckets that are full again give their memory back. One loop does it for all.
+    /// Every half minute, off the loop: callers that have expired and buckets that are full again give their memory back. One
+    /// loop does it for all.
     private func sweep(_ now: Int64) {
         guard isFirst, now - lastSweep >= 30_000_000_000 else { return }
         lastSweep = now
