@@ -19,9 +19,10 @@ struct WheelPlace {
 /// Moving a deadline later, which every request does, is a plain store in the connection: the wheel notices when its
 /// slot comes up and moves the entry on. No timer is made, cancelled or searched for on the path of a request.
 struct DeadlineWheel {
-    /// Nanoseconds between two looks; a deadline passes at most two of these late.
-    static let interval: Int64 = 100_000_000
-    private static let slotCount: Int64 = 256
+    /// Nanoseconds of a slot. A deadline passes at most two of these late if it lay further ahead than the next look when it
+    /// was noted.
+    static let interval: Int64 = 4_000_000
+    private static let slotCount: Int64 = 4096
 
     private var slots: [[any Deadlined]]
     private var current: Int64
@@ -68,6 +69,18 @@ struct DeadlineWheel {
             }
         }
         return due
+    }
+
+    /// When the first slot that holds an entry is to be looked at, in monotonic nanoseconds, if that is before `end`. Linear in
+    /// the slots between.
+    func nextLook(before end: Int64) -> Int64? {
+        let last = min((end - 1) / Self.interval, current + Self.slotCount)
+        var tick = current + 1
+        while tick <= last {
+            if !slots[Int(tick % Self.slotCount)].isEmpty { return tick * Self.interval }
+            tick += 1
+        }
+        return nil
     }
 
     private mutating func insert(_ entry: any Deadlined, at tick: Int64) {

@@ -32,13 +32,6 @@ final class Worker {
     static let maximumProofs = 4096
     /// Password hashes of one loop that may wait for a thread.
     static let maximumHashes = 64
-    /// Streams reviewed before the sockets have their turn again, some 10 µs each: a new configuration must not hold up the
-    /// requests of its loop.
-    private static let maximumReviews = 20
-    /// Deadlines that are acted on before the sockets have their turn again, up to some 50 µs each: who lets many connections
-    /// time out at once holds up nobody else's requests.
-    private static let maximumDue = 4
-
     let reactor: Reactor
     let shared: Shared
     let metrics: LoopMetrics
@@ -51,7 +44,7 @@ final class Worker {
     private(set) var rules = ConnectionRules()
     /// How many configurations there have been: what was made for one is not for the next.
     private(set) var configuration = 0
-    private(set) var answerLines: AnswerLines
+    var answerLines: AnswerLines
     private(set) var inFlight = 0
     /// Those of them that are tunnels or event streams: they are bounded by the connections.
     private var streaming = 0
@@ -59,11 +52,11 @@ final class Worker {
     /// While draining: how long an idle connection is left open for a request that may be on its way to it.
     private(set) var lastCall: Int64 = 0
 
-    private var targets: [String: UpstreamTarget] = [:]
-    private var wheel: DeadlineWheel
-    /// What was due at the last tick and has not had its turn yet.
-    private var due: [any Deadlined] = []
-    private var connections: [ObjectIdentifier: any ClientConnection] = [:]
+    private(set) var targets: [String: UpstreamTarget] = [:]
+    var wheel: DeadlineWheel
+    /// What is due and has not had its turn yet, the latest first.
+    var due: [any Deadlined] = []
+    private(set) var connections: [ObjectIdentifier: any ClientConnection] = [:]
     private var handshakes: [ObjectIdentifier: ClientHandshake] = [:]
     private var greetings: [ObjectIdentifier: ProxyGreeting] = [:]
     /// The TLS of each listener by its name.
@@ -79,15 +72,15 @@ final class Worker {
     private var spanID: UInt64
     /// Labels of policy entries by engine and entry, as far as requests have met them.
     private var entryTexts: [[AuditText?]] = []
-    private var lastLook: Int64 = 0
+    var lastLook: Int64 = 0
     /// Streams that are still to be reviewed under the generation beside it.
-    private var unreviewed: [ClientHandler] = []
-    private var reviewedGeneration: UInt64
-    private var lastSweep: Int64
+    var unreviewed: [ClientHandler] = []
+    var reviewedGeneration: UInt64
+    var lastSweep: Int64
     /// Whether this is the loop that does what one must do for all.
-    private let isFirst: Bool
+    let isFirst: Bool
     private var whenEmpty: [@Sendable () -> Void] = []
-    private var isStopped = false
+    private(set) var isStopped = false
 
     init(reactor: Reactor, shared: Shared, ring: AuditRing?, metrics: LoopMetrics, isFirst: Bool) {
         var random = SystemRandomNumberGenerator()
@@ -165,79 +158,6 @@ final class Worker {
             settings: settings, reactor: reactor, resolver: shared.resolver, board: board, runsChecks: isFirst,
             seed: nextSpanID(), observer: PoolMetrics(settings, metrics, logger: shared.logger))
         return UpstreamTarget(pool: pool, metrics: metrics)
-    }
-
-    // MARK: Time
-
-    func startTicking() {
-        guard !isStopped else { return }
-        reactor.schedule(at: reactor.now + DeadlineWheel.interval) { [self] in
-            tick()
-            startTicking()
-        }
-    }
-
-    private func tick() {
-        let now = self.now().monotonic
-        answerLines.renew(unixNanoseconds: reactor.unixNow)
-        let isEarlierDue = !due.isEmpty
-        due += wheel.due(now: now)
-        if !isEarlierDue { endDue() }
-        if gatekeeper.generation != reviewedGeneration {
-            reviewedGeneration = gatekeeper.generation
-            let isUnderWay = !unreviewed.isEmpty
-            unreviewed = connections.values.flatMap(\.standing)
-            if !isUnderWay { reviewStreams() }
-        }
-        for target in targets.values { target.pool.tick(now: now) }
-        guard now - lastLook >= 1_000_000_000 else { return }
-        lastLook = now
-        adoptLatest()
-        for copy in Array(mirrored.values) where copy.deadline <= now { copy.abandon(now: now) }
-        handlers.trim()
-        sweep(now)
-    }
-
-    private func endDue() {
-        let now = self.now().monotonic
-        for entry in due.suffix(Self.maximumDue) {
-            // Something may have happened since.
-            if entry.deadline <= now { entry.deadlinePassed(now: now) }
-            wheel.note(entry)
-        }
-        due.removeLast(min(due.count, Self.maximumDue))
-        if !due.isEmpty, !isStopped { reactor.schedule(at: reactor.now) { [self] in endDue() } }
-    }
-
-    /// After a change of configuration or credentials: asks for every stream whether it may go on.
-    private func reviewStreams() {
-        let now = self.now()
-        for handler in unreviewed.suffix(Self.maximumReviews) { handler.review(now) }
-        unreviewed.removeLast(min(unreviewed.count, Self.maximumReviews))
-        if !unreviewed.isEmpty, !isStopped { reactor.schedule(at: reactor.now) { [self] in reviewStreams() } }
-    }
-
-    /// Every half minute, off the loop: callers that have expired and buckets that are full again give their memory back. One
-    /// loop does it for all.
-    private func sweep(_ now: Int64) {
-        guard isFirst, now - lastSweep >= 30_000_000_000 else { return }
-        lastSweep = now
-        shared.tickets?.rotate(now: now)
-        let (gate, generation, unix) = (shared.gate, gatekeeper.generation, self.now().unix)
-        shared.verifiers.submit { _ in
-            // Callers first: it is they who hold buckets.
-            gate.admissions.sweep(generation: generation, now: unix)
-            gate.limiter.sweep(now: now)
-        }
-    }
-
-    func noteDeadline(_ entry: any Deadlined) {
-        wheel.note(entry)
-    }
-
-    /// For who has left: the wheel would keep it for as long as its last deadline lasts.
-    func forgetDeadline(_ entry: any Deadlined) {
-        wheel.forget(entry)
     }
 
     // MARK: Connections

@@ -112,6 +112,39 @@ private final class Entry: Deadlined {
         #expect(entries.count { $0.passed.count == 1 } == entries.count - forgotten.count)
     }
 
+    @Test func theNextLookIsWhereTheFirstEntryLies() throws {
+        var wheel = DeadlineWheel(now: 0)
+        #expect(wheel.nextLook(before: .max) == nil)
+        let (early, late) = (Entry(10 * tick), Entry(20 * tick))
+        wheel.note(late)
+        wheel.note(early)
+        let first = try #require(wheel.nextLook(before: 100 * tick))
+        #expect(first >= 10 * tick && first <= 11 * tick)
+        #expect(wheel.nextLook(before: first) == nil)
+        #expect(wheel.nextLook(before: first + 1) == first)
+        look(&wheel, first - 1)
+        #expect(early.passed.isEmpty)
+        look(&wheel, first)
+        #expect(early.passed == [first])
+        let second = try #require(wheel.nextLook(before: .max))
+        #expect(second >= 20 * tick && second <= 21 * tick)
+        wheel.forget(late)
+        #expect(wheel.nextLook(before: .max) == nil)
+    }
+
+    @Test func aLookAtEachTimeItNamesMissesNobody() {
+        var wheel = DeadlineWheel(now: 0)
+        let entries = (0..<500).map { Entry((3 + Int64($0) * 7919 % 6000) * tick + Int64($0)) }
+        for entry in entries { wheel.note(entry) }
+        var looks = 0
+        while let next = wheel.nextLook(before: .max) {
+            looks += 1
+            look(&wheel, next)
+        }
+        #expect(entries.allSatisfy { $0.passed.count == 1 })
+        #expect(looks <= entries.count * 2)
+    }
+
     @Test func nobodyIsOnTheWheelTwice() {
         var wheel = DeadlineWheel(now: 0)
         weak var gone: Entry?
