@@ -26,6 +26,7 @@ extension AuditRing {
         static let decision = DecisionID.maximumCount
         static let method = 64
         static let path = 2_048
+        static let address = 64
         static let reason = 512
         /// Member names, punctuation, time, numbers, and the marks of truncated fields.
         static let fixed = 576
@@ -35,7 +36,7 @@ extension AuditRing {
     ///
     /// For the ring's own event loop only. Costs no allocation; about 200 ns. The members come in the order of the
     /// parameters; an empty method, path or reason and an absent route are `null`, absent `policyEntry` and `upstream`
-    /// are left out, and so is what `choice` says nothing of.
+    /// are left out, and so are an empty `forwardedFor` and what `choice` says nothing of.
     ///
     /// - Parameters:
     ///   - unixNanoseconds: when the decision fell, or a stream ended; rendered with milliseconds.
@@ -44,6 +45,7 @@ extension AuditRing {
     ///   - choice: how the upstream came to be chosen.
     ///   - status: what the client was answered; 0 when nothing was answered.
     ///   - phase: of a stream, which has a record at its beginning and one at its end; nil is left out.
+    ///   - forwardedFor: the client's address where the peer is a proxy that may speak for it.
     ///   - bytesIn: body and head bytes received from the client.
     ///   - bytesOut: bytes sent to the client.
     @discardableResult
@@ -60,6 +62,7 @@ extension AuditRing {
         identity: IdentityFragment,
         policyEntry: AuditText?,
         peer: AuditText,
+        forwardedFor: Span<UInt8> = Span(),
         upstream: AuditText?,
         choice: UpstreamChoice = UpstreamChoice(),
         bytesIn: Int64,
@@ -71,7 +74,7 @@ extension AuditRing {
             min(path.count * 6, Bound.path)
             + (reason.hasPointerRepresentation ? min(reason.utf8CodeUnitCount * 6, Bound.reason) : 4)
         bound += (route?.escaped.count ?? 0) + identity.count + (policyEntry?.escaped.count ?? 0)
-        bound += peer.escaped.count + (upstream?.escaped.count ?? 0)
+        bound += peer.escaped.count + min(forwardedFor.count * 6, Bound.address) + (upstream?.escaped.count ?? 0)
         bound += (choice.pool?.escaped.count ?? 0) + (choice.mirror?.escaped.count ?? 0)
         return appendRecord(bound: bound) { line in
             appendTime(unixNanoseconds, to: &line)
@@ -109,6 +112,10 @@ extension AuditRing {
             line.append(",\"peer\":\"")
             line.append(escaped: peer.escaped)
             line.append("\"")
+            if !forwardedFor.isEmpty {
+                line.append(",\"forwardedFor\":")
+                line.appendString(forwardedFor, limit: Bound.address)
+            }
             if let upstream {
                 line.append(",\"upstream\":\"")
                 line.append(escaped: upstream.escaped)

@@ -109,6 +109,21 @@ package struct GatewayReport: Sendable {
                 "tollgate_bad_proxy_headers_total",
                 "Connections of trusted balancers that did not begin with a header of the PROXY protocol.", .counter,
                 sum(\.badProxyHeaders)),
+            MetricFamily(
+                "tollgate_http2_connection_errors_total",
+                help: "HTTP/2 connections ended for what the client did: a flood of frames, or against the protocol.",
+                kind: .counter,
+                samples: [
+                    MetricSample(
+                        labels: [(name: "reason", value: "flood")], .integer(sum(\.floodedHTTP2))),
+                    MetricSample(
+                        labels: [(name: "reason", value: "protocol")],
+                        .integer(max(0, sum(\.brokenHTTP2) - sum(\.floodedHTTP2)))),
+                ]),
+            .one(
+                "tollgate_http2_refused_streams_total",
+                "Requests of HTTP/2 refused unread: beyond limits.maximumStreams, or after GOAWAY.", .counter,
+                sum(\.refusedStreams)),
             .one("tollgate_limited_clients", "Clients whose bucket is remembered.", .gauge, Int64(limitedClients)),
         ]
     }

@@ -7,17 +7,10 @@ package final class AddressPlaces: Sendable {
     /// An IPv4 address, or the 64 bits of an IPv6 address that belong to one site (RFC 6177): within them a client is free
     /// to choose.
     fileprivate struct Site: Hashable, Sendable {
-        let high: UInt64
-        let low: UInt64
+        private let bits: UInt128
 
         init(_ address: PeerAddress) {
-            var words: (UInt64, UInt64) = (0, 0)
-            for (index, byte) in address.bytes.enumerated() {
-                if index < 8 { words.0 = words.0 << 8 | UInt64(byte) } else { words.1 = words.1 << 8 | UInt64(byte) }
-            }
-            high = words.0
-            // IPv4 stands at the end of an IPv4-mapped address, whose first half is zero.
-            low = words.0 == 0 ? words.1 : 0
+            bits = address.isV4 ? address.bits : address.bits & ~UInt128(UInt64.max)
         }
     }
 

@@ -7,31 +7,42 @@ package enum ForwardedWalk {
     private static let maximumHops = 32
 
     /// The first address from the right that is no trusted peer, or the leftmost one. `nil` when the field is absent
-    /// or its rightmost entry is no address. Call it only when the connection itself comes from a trusted peer.
-    package static func client(_ head: RequestHead, in bytes: ByteBuffer, rules: ForwardingRules) -> PeerAddress? {
+    /// or its rightmost entry is no address, and when the connection itself comes from no trusted peer. Allocates nothing.
+    package static func client(
+        _ head: borrowing RequestHead, in bytes: borrowing ByteBuffer, behind peer: PeerAddress, rules: ForwardingRules
+    ) -> PeerAddress? {
+        guard rules.trusts(peer) else { return nil }
         let span = bytes.readableBytesUInt8Span
         var found: PeerAddress?
         var hops = 0
         for field in head.fields.reversed() where field.kind == .xForwardedFor {
-            let value = span.copy(field.value)
-            for entry in value.split(separator: UInt8(ascii: ",")).reversed() {
+            var rest = span.extracting(field.value.range)
+            while !rest.isEmpty {
+                let start = rest.indices.last { rest[$0] == UInt8(ascii: ",") }.map { $0 + 1 } ?? 0
                 hops += 1
-                guard hops <= maximumHops, let address = PeerAddress(text: entry.trimmed) else { return found }
+                let entry = rest.extracting(droppingFirst: start)
+                guard hops <= maximumHops, let address = PeerAddress(text: entry.extracting(entry.trimmed)) else {
+                    return found
+                }
                 found = address
                 guard rules.trusts(address) else { return found }
+                rest = rest.extracting(first: max(0, start - 1))
             }
         }
         return found
     }
 }
 
-extension ArraySlice<UInt8> {
+extension Span<UInt8> {
     /// Without the optional white space of RFC 9110 §5.6.3.
-    fileprivate var trimmed: [UInt8] {
-        let isSpace = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-        guard let first = firstIndex(where: { !isSpace($0) }), let last = lastIndex(where: { !isSpace($0) }) else {
-            return []
-        }
-        return Array(self[first...last])
+    fileprivate var trimmed: Range<Int> {
+        var (lower, upper) = (0, count)
+        while lower < upper, Self.isSpace(self[lower]) { lower += 1 }
+        while lower < upper, Self.isSpace(self[upper - 1]) { upper -= 1 }
+        return lower..<upper
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
     }
 }

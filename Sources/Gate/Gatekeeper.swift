@@ -165,7 +165,7 @@ package final class Gatekeeper {
             outcome = attempted
         } else {
             // Guessing is throttled before anything is computed for the guess.
-            let cell = failureCell(&peer, now: now)
+            let cell = failureCell(&peer, head, in: bytes, now: now)
             let failures = cell.peek(now: now.monotonic)
             if failures.isAllowed {
                 let presented = PresentedCredentials(
@@ -296,9 +296,7 @@ package final class Gatekeeper {
         _ peer: inout Peer, _ head: RequestHead, in bytes: ByteBuffer, now: Now
     ) -> (LimitVerdict, affinity: UInt64) {
         let quota = snapshot.limits.quota
-        if snapshot.forwarding.trusts(peer.address),
-            let client = ForwardedWalk.client(head, in: bytes, rules: snapshot.forwarding)
-        {
+        if let client = clientBehind(peer.address, head, in: bytes) {
             let key = LimiterKey(namespace: Namespace.peer, client.bytes)
             let cell = shared.limiter.cell(for: key, quota: quota, now: now.monotonic)
             return (take(cell, now: now), client.affinity)
@@ -310,8 +308,20 @@ package final class Gatekeeper {
         return (take(cell, now: now), peer.affinity)
     }
 
-    private func failureCell(_ peer: inout Peer, now: Now) -> Cell {
+    /// The client that a trusted proxy speaks for, by X-Forwarded-For; nil where the peer speaks for itself.
+    package func clientBehind(
+        _ peer: PeerAddress, _ head: borrowing RequestHead, in bytes: borrowing ByteBuffer
+    ) -> PeerAddress? {
+        ForwardedWalk.client(head, in: bytes, behind: peer, rules: snapshot.forwarding)
+    }
+
+    /// The bucket of failures of the client: one that guesses must not shut out all who come by the same proxy.
+    private func failureCell(_ peer: inout Peer, _ head: RequestHead, in bytes: ByteBuffer, now: Now) -> Cell {
         let quota = snapshot.limits.failures
+        if let client = clientBehind(peer.address, head, in: bytes) {
+            let key = LimiterKey(namespace: Namespace.failures, client.bytes)
+            return shared.limiter.cell(for: key, quota: quota, now: now.monotonic)
+        }
         if let cell = peer.failures, cell.quota == quota { return cell }
         let cell = shared.limiter.cell(
             for: LimiterKey(namespace: Namespace.failures, peer.address.bytes), quota: quota, now: now.monotonic)

@@ -4,11 +4,67 @@ import RateLimit
 import Wire
 
 /// Where a connection comes from: the key of buckets for callers without a credential, and a member of the audit record.
-package struct PeerAddress: Sendable, Equatable {
-    /// 16 bytes; IPv4 as IPv4-mapped IPv6, so that both spellings of one address share one bucket.
-    package let bytes: [UInt8]
-    /// The address without a port, as text: `192.0.2.1` or `2001:db8::1`.
-    package let text: [UInt8]
+package struct PeerAddress: Sendable, Hashable {
+    /// The 128 bits of an IPv6 address; IPv4 as IPv4-mapped IPv6 (RFC 4291 §2.5.5.2), so that both spellings of one address
+    /// share one bucket.
+    let bits: UInt128
+
+    /// What an IPv4 address begins with as IPv6.
+    private static let mapped: UInt128 = 0xffff << 32
+    /// Characters of the longest literal, and the NUL behind it.
+    private static let literalRoom = Int(INET6_ADDRSTRLEN)
+
+    /// The unspecified address, for sockets that tell nothing.
+    package static let unknown = PeerAddress(bits: 0)
+
+    private init(bits: UInt128) {
+        self.bits = bits
+    }
+
+    /// An address of 4 or 16 octets; `nil` for any other number. An IPv4-mapped one is the IPv4 address.
+    package init?(octets: [UInt8]) {
+        guard octets.count == 4 || octets.count == 16 else { return nil }
+        let number = octets.reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
+        self.init(bits: octets.count == 4 ? Self.mapped | number : number)
+    }
+
+    /// Reads an address literal, with brackets and a port allowed as X-Forwarded-For has them. `nil` when it is none.
+    package init?(text: [UInt8]) {
+        self.init(text: text.span)
+    }
+
+    /// The same for bytes that lie elsewhere. Allocates nothing.
+    init?(text: Span<UInt8>) {
+        let colon = UInt8(ascii: ":")
+        var literal = text
+        if !text.isEmpty, text[0] == UInt8(ascii: "["), let end = text.first(where: { $0 == UInt8(ascii: "]") }) {
+            literal = text.extracting(1..<end)
+        } else if let only = text.first(where: { $0 == colon }),
+            text.extracting((only + 1)...).first(where: { $0 == colon }) == nil,
+            text.first(where: { $0 == UInt8(ascii: ".") }) != nil
+        {
+            literal = text.extracting(first: only)
+        }
+        guard let bits = Self.bits(of: literal) else { return nil }
+        self.init(bits: bits)
+    }
+
+    private static func bits(of literal: Span<UInt8>) -> UInt128? {
+        guard literal.count < literalRoom, literal.first(where: { $0 == 0 }) == nil else { return nil }
+        // Unsafe: the literal and its NUL fit; inet_pton(3) writes 4 or 16 bytes as the family says, and the numbers hold as many.
+        return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: literalRoom) { room in
+            for index in literal.indices { unsafe room[index] = CChar(bitPattern: literal[index]) }
+            unsafe room[literal.count] = 0
+            guard let start = room.baseAddress else { return nil }
+            var v4: UInt32 = 0
+            if unsafe inet_pton(AF_INET, start, &v4) == 1 { return mapped | UInt128(UInt32(bigEndian: v4)) }
+            var v6: UInt128 = 0
+            return unsafe inet_pton(AF_INET6, start, &v6) == 1 ? UInt128(bigEndian: v6) : nil
+        }
+    }
+
+    /// Its 16 octets.
+    package var bytes: [UInt8] { (0..<16).map { UInt8(truncatingIfNeeded: bits >> (120 - 8 * $0)) } }
 
     /// A stable hash of it.
     var affinity: UInt64 {
@@ -17,92 +73,37 @@ package struct PeerAddress: Sendable, Equatable {
         return hash.value
     }
 
-    /// What an IPv4 address begins with as IPv6 (RFC 4291 §2.5.5.2).
-    private static let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
+    /// Whether it is an IPv4 address.
+    package var isV4: Bool { bits >> 32 == Self.mapped >> 32 }
 
-    /// The unspecified address, for sockets that tell nothing.
-    package static let unknown = PeerAddress(bytes: [UInt8](repeating: 0, count: 16), text: Array("unknown".utf8))
+    /// The address without a port, as RFC 5952 writes it: `192.0.2.1` or `2001:db8::1`; `unknown` where it is not known.
+    package var text: [UInt8] { withText { text in text.indices.map { text[$0] } } }
 
-    init(bytes: [UInt8], text: [UInt8]) {
-        self.bytes = bytes
-        self.text = text
-    }
-
-    /// An address of 4 or 16 octets; `nil` for any other number. An IPv4-mapped one is the IPv4 address.
-    package init?(octets: [UInt8]) {
-        if octets.count == 16, octets.starts(with: Self.mapped) {
-            self.init(octets: Array(octets[12...]))
-            return
+    /// Lends the same text. Allocates nothing.
+    package func withText<Result>(_ body: (Span<UInt8>) -> Result) -> Result {
+        guard bits != 0 else { return body("unknown".utf8.span) }
+        // Unsafe: inet_ntop(3) reads as many octets as the family has, and writes a literal and its NUL, for which there is room.
+        return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.literalRoom) { room in
+            var (v4, v6) = (UInt32(truncatingIfNeeded: bits).bigEndian, bits.bigEndian)
+            unsafe room.withMemoryRebound(to: CChar.self) { room in
+                let size = socklen_t(Self.literalRoom)
+                if isV4 {
+                    unsafe _ = inet_ntop(AF_INET, &v4, room.baseAddress, size)
+                } else {
+                    unsafe _ = inet_ntop(AF_INET6, &v6, room.baseAddress, size)
+                }
+            }
+            let length = unsafe room.firstIndex(of: 0) ?? 0
+            return unsafe body(room.span.extracting(first: length))
         }
-        let family = octets.count == 4 ? AF_INET : AF_INET6
-        guard octets.count == 4 || octets.count == 16 else { return nil }
-        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        // Unsafe: reads as many octets as the family has, and writes at most as many characters as there is room for.
-        let done = unsafe text.withUnsafeMutableBufferPointer { room in
-            unsafe inet_ntop(family, octets, room.baseAddress, socklen_t(room.count)) != nil
-        }
-        guard done else { return nil }
-        self.init(
-            bytes: octets.count == 4 ? Self.mapped + octets : octets,
-            text: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) })
-    }
-
-    /// Reads an address literal, with brackets and a port allowed as X-Forwarded-For has them. `nil` when it is none.
-    package init?(text: [UInt8]) {
-        var literal = text[...]
-        if literal.first == UInt8(ascii: "["), let end = literal.firstIndex(of: UInt8(ascii: "]")) {
-            literal = literal[(literal.startIndex + 1)..<end]
-        } else if literal.count(where: { $0 == UInt8(ascii: ":") }) == 1, literal.contains(UInt8(ascii: ".")) {
-            literal = literal.prefix { $0 != UInt8(ascii: ":") }
-        }
-        guard literal.count <= 45, !literal.contains(0) else { return nil }
-        let string = String(decoding: literal, as: UTF8.self)
-        if let octets = Self.octets(of: string, family: AF_INET, count: 4) {
-            self.init(bytes: Self.mapped + octets, text: Array(literal))
-        } else if let octets = Self.octets(of: string, family: AF_INET6, count: 16) {
-            self.init(bytes: octets, text: Array(literal))
-        } else {
-            return nil
-        }
-    }
-
-    private static func octets(of literal: String, family: Int32, count: Int) -> [UInt8]? {
-        var octets = [UInt8](repeating: 0, count: count)
-        // Unsafe: inet_pton writes 4 or 16 bytes as the family says, and the array holds as many.
-        let result = unsafe octets.withUnsafeMutableBytes { unsafe inet_pton(family, literal, $0.baseAddress) }
-        return result == 1 ? octets : nil
     }
 }
 
-/// A block of addresses in CIDR notation (RFC 4632).
-package struct AddressBlock: Sendable, Equatable {
-    private let bytes: [UInt8]
-    private let bits: Int
-
-    /// `192.0.2.0/24`, `2001:db8::/32`, or a single address. `nil` when it is none of these.
-    package init?(_ text: String) {
-        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let first = parts.first, let address = PeerAddress(text: Array(first.utf8)) else { return nil }
-        let isV4 = !first.utf8.contains(UInt8(ascii: ":"))
-        let width = isV4 ? 32 : 128
-        var bits = width
-        if parts.count == 2 {
-            guard let given = Int(parts[1]), (0...width).contains(given) else { return nil }
-            bits = given
-        }
-        self.bytes = address.bytes
-        self.bits = isV4 ? 96 + bits : bits
-    }
-
-    /// Whether the address lies in the block.
-    package func contains(_ address: PeerAddress) -> Bool {
-        for index in 0..<16 {
-            let remaining = bits - index * 8
-            guard remaining > 0 else { return true }
-            let mask = remaining >= 8 ? 0xff : UInt8(truncatingIfNeeded: 0xff00 >> remaining)
-            if bytes[index] & mask != address.bytes[index] & mask { return false }
-        }
-        return true
+extension Span<UInt8> {
+    /// The place of the first byte of which `isSought` is true.
+    fileprivate func first(where isSought: (UInt8) -> Bool) -> Int? {
+        for index in indices where isSought(self[index]) { return index }
+        return nil
     }
 }
 

@@ -88,12 +88,12 @@ extension HTTP2ConnectionMachine {
                 try spend()
                 return nil
             }
-            return try openStream(stream, endsStream, dependsOnItself)
+            return try openStream(stream, endsStream, dependsOnItself, octets: fragments.readableBytes)
         }
     }
 
     private mutating func openStream(
-        _ stream: UInt32, _ endsStream: Bool, _ dependsOnItself: Bool
+        _ stream: UInt32, _ endsStream: Bool, _ dependsOnItself: Bool, octets: Int
     ) throws(HTTP2Error) -> Event? {
         highestStream = stream
         let isOver = if case .final(let last) = draining { stream > last } else { false }
@@ -102,9 +102,9 @@ extension HTTP2ConnectionMachine {
             output.writeResetStream(stream, .refusedStream)
             closed.note(stream, .resetByUs)
             try spend(5)
-            return nil
+            return .refused(stream: stream)
         }
-        guard !list.isTooLarge else { return try openOversized(stream, endsStream) }
+        guard !list.isTooLarge else { return try openOversized(stream, endsStream, octets: octets) }
         let fields: RequestFields
         do throws(HTTP2Error) {
             if dependsOnItself { throw HTTP2Error.stream(stream, .protocolError, "A stream depends on itself.") }
@@ -115,7 +115,7 @@ extension HTTP2ConnectionMachine {
             guard budget.spendReset() else {
                 throw .connection(.enhanceYourCalm, "There are too many broken streams.")
             }
-            return .malformed(stream: stream)
+            return .malformed(stream: stream, octets: octets)
         }
         var state = StreamState(sendWindow: peer.initialWindowSize, receiveWindow: limits.streamWindow)
         state.remaining = fields.contentLength
@@ -130,13 +130,15 @@ extension HTTP2ConnectionMachine {
                 endsStream: endsStream, isHEAD: fields.isHEAD))
     }
 
-    private mutating func openOversized(_ stream: UInt32, _ endsStream: Bool) throws(HTTP2Error) -> Event? {
+    private mutating func openOversized(
+        _ stream: UInt32, _ endsStream: Bool, octets: Int
+    ) throws(HTTP2Error) -> Event? {
         try spend(5)
         var state = StreamState(sendWindow: peer.initialWindowSize, receiveWindow: limits.streamWindow)
         state.isHEAD = list.asksForHEAD
         streams[stream] = state
         if endsStream { following = endRemote(stream, trailers: nil) }
-        return .oversized(stream: stream, isHEAD: state.isHEAD)
+        return .oversized(stream: stream, isHEAD: state.isHEAD, octets: octets)
     }
 
     private mutating func receivedTrailers(

@@ -35,14 +35,16 @@ package struct HTTP2ConnectionMachine: ~Copyable, Sendable {
         case more
         /// A request (server) or an answer, interim ones included (client).
         case message(Message)
-        /// A request whose header list is over the bound. The stream is open and waits for an answer.
-        case oversized(stream: UInt32, isHEAD: Bool)
+        /// A request whose header list, in a block of so many octets, is over the bound. The stream is open and waits for an answer.
+        case oversized(stream: UInt32, isHEAD: Bool, octets: Int)
         /// Content. Call `consume` for its bytes.
         case data(stream: UInt32, ByteBuffer)
         /// The peer's message is whole. The lines of its trailer section, each with its end, when there is one.
         case end(stream: UInt32, trailers: ByteBuffer?)
-        /// A new stream was no request. It is reset already.
-        case malformed(stream: UInt32)
+        /// A new stream was no request, in a header block of so many octets. It is reset already.
+        case malformed(stream: UInt32, octets: Int)
+        /// A new stream was one too many, or came after GOAWAY. It is reset already, and may be sent again elsewhere.
+        case refused(stream: UInt32)
         /// An open stream is gone, because the peer has reset it or done something wrong on it.
         case reset(stream: UInt32, HTTP2ErrorCode)
         /// More may be sent on a stream; on all of them when it is 0.

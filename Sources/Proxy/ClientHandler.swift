@@ -185,9 +185,16 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         finishRecord(refusal.answer.outcome, reason: refusal.answer.reason, status: refusal.answer.status, now)
     }
 
-    /// A request that HTTP/2 alone could read, and that is none.
-    func refuseHead(_ reason: MalformedRequest) {
+    /// A request that HTTP/2 alone could read, in so many octets, and that is none: its stream is reset already.
+    func recordReset(_ reason: MalformedRequest, octets: Int) {
+        machine.unreadableBytes = octets
+        recordMalformed(.malformed(reason), worker.now())
+    }
+
+    /// The same where the stream is open, and the client is answered.
+    func refuseHead(_ reason: MalformedRequest, octets: Int) {
         let now = worker.now()
+        machine.unreadableBytes = octets
         refuse(Refused(.malformed(reason)), now)
         settle(now.monotonic)
     }
@@ -218,7 +225,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
 
     private func begin(_ now: Now) {
         machine.withHead { head, inbound in
-            exchange.begin(head, in: inbound, worker: worker, now)
+            exchange.begin(head, in: inbound, from: client.peer.address, worker: worker, now)
             if isOnHTTP2 { exchange.isGRPC = head.isGRPC(in: inbound) }
         }
         worker.exchangeBegan()

@@ -43,10 +43,13 @@ struct Exchange: ~Copyable {
     private var isAdmitted = false
 
     private var verb = Method.other
-    /// Method, path and authority as they were sent, one after the other.
+    /// Method, path and authority as they were sent, one after the other, and the address of the client for whom a trusted
+    /// proxy speaks.
     private var words = ByteBuffer()
     private var methodCount = 0
     private var pathCount = 0
+    private var authorityCount = 0
+    private var wordCount: Int { methodCount + pathCount + authorityCount }
     /// The configuration under which the request was admitted, or a review of its stream was last.
     private(set) var generation: UInt64 = 0
     private var began = Now(monotonic: 0, unixNanoseconds: 0)
@@ -61,18 +64,24 @@ struct Exchange: ~Copyable {
     }
 
     /// A whole head is there.
-    mutating func begin(_ head: RequestHead, in bytes: ByteBuffer, worker: Worker, _ now: Now) {
+    mutating func begin(
+        _ head: RequestHead, in bytes: ByteBuffer, from peer: PeerAddress, worker: Worker, _ now: Now
+    ) {
         open(now)
         isHEAD = head.method == .head
         isOldClient = head.minorVersion == 0
         let raw = bytes.readableBytesUInt8Span
         methodCount = head.methodRange.count
         pathCount = head.path.count
+        authorityCount = head.authority.count
         let words = bytes.readableBytesSpan
         self.words.append(reserving: methodCount + pathCount + head.authority.count) { out in
             out.append(words.extracting(head.methodRange.range))
             out.append(words.extracting(head.path.range))
             out.append(words.extracting(head.authority.range))
+        }
+        if let client = worker.gatekeeper.clientBehind(peer, head, in: bytes) {
+            client.withText { text in self.words.append(reserving: text.count) { $0.append(text) } }
         }
         verb = head.method
         if let index = head.requestID,
@@ -114,6 +123,7 @@ struct Exchange: ~Copyable {
         words.clear()
         methodCount = 0
         pathCount = 0
+        authorityCount = 0
     }
 
     mutating func admit(_ admitted: borrowing Admitted, worker: Worker) {
@@ -158,7 +168,7 @@ struct Exchange: ~Copyable {
         let review = worker.gatekeeper.review(
             verb, methodBytes: spoken.extracting(first: methodCount),
             path: spoken.extracting(methodCount..<methodCount + pathCount),
-            host: spoken.extracting(droppingFirst: methodCount + pathCount), on: route, switchingTo: upgrade,
+            host: spoken.extracting(methodCount + pathCount..<wordCount), on: route, switchingTo: upgrade,
             admission: admission, credentials: credentials, peer: &peer, now: now)
         generation = worker.gatekeeper.generation
         if case .admitted(let renewed) = review { admission = renewed }
@@ -236,6 +246,7 @@ struct Exchange: ~Copyable {
             identity: admission?.auditMembers ?? .none,
             policyEntry: policyEntry,
             peer: peer,
+            forwardedFor: spoken.extracting(droppingFirst: wordCount),
             upstream: upstream,
             choice: choice,
             bytesIn: Int64(bytesIn),

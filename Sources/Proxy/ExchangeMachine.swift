@@ -113,6 +113,8 @@ struct ExchangeMachine: ~Copyable {
     private var lingered = 0
     /// Bytes of the present request, head and body, taken from the client.
     var bytesIn = 0
+    /// Bytes of a head that is refused because somebody else (HTTP/2) could not read it.
+    var unreadableBytes = 0
 
     init(limits: HeadLimits, maximumAhead: Int = ExchangeMachine.maximumAhead) {
         self.limits = limits
@@ -331,7 +333,8 @@ struct ExchangeMachine: ~Copyable {
         case .forwarding:
             keeps = keeps && parser.head.keepAlive && isRequestDone
         case .head:
-            bytesIn = inbound.readableBytes
+            bytesIn = inbound.readableBytes + unreadableBytes
+            unreadableBytes = 0
             keeps = false
         case .discarding, .tunnel, .lingering, .closed:
             keeps = false

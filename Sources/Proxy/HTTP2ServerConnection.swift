@@ -1,5 +1,6 @@
 import Gate
 import HTTP2
+import Logging
 import NIOCore
 import Reactor
 import Wire
@@ -14,30 +15,29 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     private static let maximumOutput = 262_144
     /// What one stream may send before another gets its turn.
     private static let turn = 16384
-    private static let second: Int64 = 1_000_000_000
     private static let maximumLingered = 4 << 20
 
     let worker: Worker
     let peer: Peer
-    private var machine: HTTP2ConnectionMachine
-    private var transport: (any ByteStream)?
-    private var streams = StreamTable<HTTP2Stream>()
+    var machine: HTTP2ConnectionMachine
+    var transport: (any ByteStream)?
+    var streams = StreamTable<HTTP2Stream>()
     /// Exchanges that wait for their next use, for a second at most once there is no request.
-    private var resting: [HTTP2Stream] = []
+    var resting: [HTTP2Stream] = []
     /// Those with content that could not be sent at once, in the order of their turns.
     private var queue: [HTTP2Stream] = []
     private var noted: [HTTP2Stream] = []
-    private var queuedBytes = 0
+    var queuedBytes = 0
     /// Whether writers had to stop although their own streams had room.
     private var holdsWriters = false
     private var isRoundNoted = false
-    private var isLingering = false
+    var isLingering = false
     private var hasInputEnded = false
     private var lingered = 0
     /// When something last went on, and when what the deadline is for began.
-    private var lastProgress: Int64 = 0
-    private var drainBegan = Int64.max
-    private var blockBegan = Int64.max
+    var lastProgress: Int64 = 0
+    var drainBegan = Int64.max
+    var blockBegan = Int64.max
 
     var deadline = Int64.max
     var wheelPlace = WheelPlace()
@@ -93,11 +93,15 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             lastProgress = now
             let stream = take(message.stream, isHEAD: message.isHEAD, isChunked: message.isChunked)
             stream.deliverHead(message.head)
-        case .oversized(let id, let isHEAD):
-            take(id, isHEAD: isHEAD, isChunked: false).handler?.refuseHead(.headTooLarge)
-        case .malformed:
+        case .oversized(let id, let isHEAD, let octets):
+            take(id, isHEAD: isHEAD, isChunked: false).handler?.refuseHead(.headTooLarge, octets: octets)
+        case .malformed(_, let octets):
             // Its stream is reset; the request is recorded as any other that could not be read.
-            restedStream().handler?.refuseHead(.notARequest)
+            let stream = restedStream()
+            stream.handler?.recordReset(.notARequest, octets: octets)
+            stream.cancel()
+        case .refused:
+            worker.metrics.refusedStreams.add()
         case .data(let id, let bytes):
             lastProgress = now
             guard let stream = streams[id] else { return machine.consume(bytes.readableBytes, of: id) }
@@ -114,7 +118,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         case .goAway:
             // It is about streams of ours, of which there are none. The client closes when it has what it wants.
             break
-        case .failed:
+        case .failed(let error):
+            report(error)
             fail()
         }
     }
@@ -231,7 +236,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
 
     // MARK: The end of a round
 
-    private func noteRound() {
+    func noteRound() {
         guard !isRoundNoted else { return }
         isRoundNoted = true
         worker.reactor.atRoundEnd(self)
@@ -305,6 +310,24 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
 
     // MARK: Ends
 
+    /// Ends the connection for what the client did, or did not do in time.
+    func end(_ code: HTTP2ErrorCode, _ detail: StaticString) {
+        machine.end(code)
+        report(.connection(code, detail))
+        fail()
+    }
+
+    private func report(_ error: HTTP2Error) {
+        worker.metrics.brokenHTTP2.add()
+        if error.code == .enhanceYourCalm { worker.metrics.floodedHTTP2.add() }
+        worker.shared.logger.debug(
+            "A client's HTTP/2 connection is ended.",
+            metadata: [
+                "peer": "\(String(decoding: peer.address.text, as: UTF8.self))", "code": "\(error.code)",
+                "reason": "\(error.detail)",
+            ])
+    }
+
     private func fail() {
         cancelAll()
         if let transport { write(to: transport) }
@@ -348,54 +371,5 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         var found: [ClientHandler] = []
         streams.forEach { _, stream in found += stream.handler?.standing ?? [] }
         return found
-    }
-
-    // MARK: Deadlines
-
-    private func setDeadline() {
-        let rules = worker.rules
-        if isLingering {
-            deadline = lastProgress + 2 * Self.second
-        } else if !machine.isEstablished {
-            deadline = lastProgress + rules.headTimeout
-        } else {
-            deadline = .max
-            if blockBegan != .max { deadline = blockBegan + rules.headTimeout }
-            if drainBegan != .max { deadline = min(deadline, drainBegan + Self.second) }
-            if streams.count == 0 {
-                deadline = min(deadline, lastProgress + (resting.isEmpty ? rules.idleTimeout : Self.second))
-            } else if queuedBytes > 0 || machine.output.readableBytes > 0 {
-                deadline = min(deadline, lastProgress + rules.bodyTimeout)
-            }
-        }
-        worker.noteDeadline(self)
-    }
-
-    func deadlinePassed(now: Int64) {
-        let rules = worker.rules
-        defer { noteRound() }
-        if isLingering {
-            transport?.close()
-        } else if !machine.isEstablished {
-            end(.settingsTimeout)
-        } else if blockBegan != .max, now - blockBegan >= rules.headTimeout {
-            end(.enhanceYourCalm)
-        } else if drainBegan != .max, now - drainBegan >= Self.second {
-            drainBegan = .max
-            machine.finishDraining()
-        } else if streams.count == 0, now - lastProgress >= rules.idleTimeout {
-            drain()
-        } else if streams.count == 0, now - lastProgress >= Self.second {
-            for stream in resting { stream.cancel() }
-            resting = []
-        } else if queuedBytes > 0, now - lastProgress >= rules.bodyTimeout {
-            // A client that takes nothing of its answers.
-            end(.enhanceYourCalm)
-        }
-    }
-
-    private func end(_ code: HTTP2ErrorCode) {
-        machine.end(code)
-        fail()
     }
 }

@@ -21,26 +21,27 @@ struct UpstreamHead: ~Copyable {
         let address: PeerAddress
         let isSecure: Bool
         let isHTTP2: Bool
-        private let isV6: Bool
+        private let text: [UInt8]
 
         init(peer: PeerAddress, isSecure: Bool = false, isHTTP2: Bool = false) {
             address = peer
             self.isSecure = isSecure
             self.isHTTP2 = isHTTP2
-            isV6 = peer.text.contains(UInt8(ascii: ":"))
+            text = peer.text
         }
 
         /// The last element of `x-forwarded-for`, its line end, and `x-forwarded-proto`.
         fileprivate func appendHop(to out: inout ByteWriter) {
-            out.append(address.text)
+            out.append(text)
             out.append(isSecure ? "\r\nx-forwarded-proto: https\r\n" : "\r\nx-forwarded-proto: http\r\n")
         }
 
         /// `forwarded: for=192.0.2.1;proto=http`, without a line end.
         fileprivate func appendElement(to out: inout ByteWriter) {
-            out.append(isV6 ? "forwarded: for=\"[" : "forwarded: for=")
-            out.append(address.text)
-            if isV6 { out.append("]\"") }
+            let isV4 = address.isV4
+            out.append(isV4 ? "forwarded: for=" : "forwarded: for=\"[")
+            out.append(text)
+            if !isV4 { out.append("]\"") }
             out.append(isSecure ? ";proto=https" : ";proto=http")
         }
 
@@ -133,7 +134,7 @@ struct UpstreamHead: ~Copyable {
         out.append("x-forwarded-for: ")
         if isTrusted {
             // Several lines are one list (RFC 9110 §5.3): all of it is kept, in order.
-            for field in head.fields where field.kind == .xForwardedFor {
+            for field in head.fields where field.kind == .xForwardedFor && !field.value.isEmpty {
                 out.append(raw.extracting(field.value.range))
                 out.append(", ")
             }

@@ -113,8 +113,8 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
 
     private func perform(_ event: HTTP2ConnectionMachine.Event) {
         switch event {
-        case .more, .oversized, .malformed:
-            // The last two are a server's.
+        case .more, .oversized, .malformed, .refused:
+            // All but the first are a server's.
             break
         case .message(let message):
             lastAnswered = reactor.now

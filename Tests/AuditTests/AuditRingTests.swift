@@ -69,6 +69,21 @@ import Testing
         #expect(records.last?.contains(#""peer":"::1","pool":"next","canary":true"#) == true, "chosen, not reached")
     }
 
+    @Test func theClientBehindAProxyStandsBesideThePeer() throws {
+        let ring = try AuditRing()
+        let (nothing, client): ([UInt8], [UInt8]) = ([], Array("2001:db8::7".utf8))
+        for address in [client, nothing] {
+            ring.append(
+                unixNanoseconds: 0, decision: DecisionID(high: 0, low: 0), route: nil, method: nothing.span,
+                path: nothing.span, status: 200, outcome: .admitted, reason: "", identity: .none, policyEntry: nil,
+                peer: AuditText("::1"), forwardedFor: address.span, upstream: nil, bytesIn: 1, bytesOut: 2,
+                durationMicros: 3)
+        }
+        let records = ring.takeAll().map { String(decoding: $0, as: UTF8.self) }
+        #expect(records.first?.contains(#""peer":"::1","forwardedFor":"2001:db8::7","bytesIn":1"#) == true)
+        #expect(records.last?.contains(#""peer":"::1","bytesIn":1"#) == true)
+    }
+
     @Test(arguments: ["/a?token=secret", "/a#token=secret", "/a?", "/a?b#c"])
     func queriesStayOut(path: String) throws {
         let ring = try AuditRing()

@@ -72,6 +72,63 @@ extension Conformance {
             }
         }
 
+        @Test("behind a trusted proxy the record names the client too, and upstreams get a list without holes")
+        func forwardedFor() throws {
+            let fixture = try Fixture({ origin in
+                Configuration.contract(origin).merging(["forwarding": ["trustedProxies": ["127.0.0.0/8"]]])
+            })
+            func ask(_ target: String, _ forwardedFor: String) throws -> JSON {
+                let answer = try fixture.gateway.get(target, [("X-Forwarded-For", forwardedFor)])
+                return try fixture.auditRecord(try #require(answer?.value("x-request-id")))
+            }
+            for (list, client) in [
+                ("203.0.113.9, 127.0.0.7", "203.0.113.9"), ("198.51.100.1,\t[2001:DB8::7]:99", "2001:db8::7"),
+                ("bogus, 203.0.113.9", "203.0.113.9"), ("203.0.113.9, bogus", nil), ("", nil),
+            ] as [(String, String?)] {
+                for target in ["/public/x", "/any/x", "/nowhere"] {
+                    let record = try ask(target, list)
+                    #expect(record.member("forwardedFor")?.string == client, "\(target) \(list)")
+                    #expect(record.member("peer")?.string == "127.0.0.1")
+                }
+            }
+            let seen = fixture.origin.requests.map { $0.value("x-forwarded-for") }
+            #expect(seen.first == "203.0.113.9, 127.0.0.7, 127.0.0.1")
+            #expect(seen.last == "127.0.0.1", "an empty field is no element")
+            fixture.gateway.terminate()
+            #expect(fixture.gateway.exitStatus() == 0)
+        }
+
+        @Test(
+            "what HTTP/2 cannot take for a request is on record with the bytes that came, and counted when it costs too much"
+        )
+        func malformedHTTP2() throws {
+            let fixture = try Fixture()
+            let client = try Socket.connect(port: fixture.gateway.port)
+            // GET / without an authority, and a field that HTTP/2 forbids (RFC 9113 §8.2.2).
+            let block = [0x82, 0x84, 0x86, 0x00, 0x0a] + Array("connection".utf8) + [0x01, UInt8(ascii: "x")]
+            let settings: [UInt8] = [0, 0, 0, 4, 0, 0, 0, 0, 0]
+            let headers: [UInt8] = [0, 0, UInt8(block.count), 1, 5, 0, 0, 0, 1]
+            #expect(client.send(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + settings + headers + block))
+            // And a PING that is none: PROTOCOL_ERROR or the like ends the connection.
+            #expect(client.send([0, 0, 1, 6, 0, 0, 0, 0, 0, 7]))
+            var said: [UInt8] = []
+            while case .bytes(let bytes) = client.receive(by: .now + .seconds(20)) { said += bytes }
+            client.close()
+            let reset: [UInt8] = [0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 1]
+            #expect(said.indices.contains { said[$0...].starts(with: reset) }, "\(said)")
+            for (reason, count) in [("protocol", 1), ("flood", 0)] as [(String, Double)] {
+                #expect(
+                    try fixture.gateway.metric("tollgate_http2_connection_errors_total", "reason=\"\(reason)\"")
+                        == count)
+            }
+            fixture.gateway.terminate()
+            #expect(fixture.gateway.exitStatus() == 0)
+            let record = try #require(try records(fixture).first { $0.member("outcome")?.string == "malformed" })
+            #expect(record.member("status")?.number?.integer == 400)
+            #expect(record.member("bytesIn")?.number?.integer == Int64(block.count))
+            #expect(record.member("bytesOut")?.number?.integer == 0)
+        }
+
         @Test("verify accepts what was written and finds every change")
         func verify() throws {
             let fixture = try Fixture()

@@ -183,16 +183,18 @@ private final class HTTP2Play {
             case .message(let message):
                 note("message \(message.stream) \(message.endsStream) \(String(buffer: message.head))")
                 take(message)
-            case .oversized(let stream, let isHEAD):
-                note("oversized \(stream) \(isHEAD)")
+            case .oversized(let stream, let isHEAD, let octets):
+                note("oversized \(stream) \(isHEAD) \(octets)")
                 machine.reset(stream, .enhanceYourCalm)
             case .data(let stream, let bytes):
                 note("data \(stream) \(bytes.readableBytes)")
                 machine.consume(bytes.readableBytes, of: stream)
             case .end(let stream, let trailers):
                 note("end \(stream) \(trailers.map { String(buffer: $0) } ?? "-")")
-            case .malformed(let stream):
-                note("malformed \(stream)")
+            case .malformed(let stream, let octets):
+                note("malformed \(stream) \(octets)")
+            case .refused(let stream):
+                note("refused \(stream)")
             case .reset(let stream, let code):
                 note("reset \(stream) \(code)")
                 unsent[stream] = nil

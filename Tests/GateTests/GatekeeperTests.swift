@@ -171,6 +171,16 @@ private struct Keeper {
         #expect(try keeper.status("GET /things/a", known) == 200, "a known credential is no guess")
     }
 
+    @Test func whoGuessesBehindATrustedProxyShutsOutNobodyElse() throws {
+        var keeper = try Keeper(
+            failures: Quota(requestsPerMinute: 60, burst: 1), trusted: [try #require(AddressBlock("::"))])
+        let (one, other) = ("X-Forwarded-For: 203.0.113.1", "X-Forwarded-For: 203.0.113.2")
+        #expect(try keeper.status("GET /things/a", "x-cr-api-token: tgt_a", one) == 401)
+        #expect(try keeper.status("GET /things/a", "x-cr-api-token: tgt_b", one) == 429)
+        #expect(try keeper.status("GET /things/a", known, other) == 200)
+        #expect(try keeper.status("GET /things/a", "x-cr-api-token: tgt_c", other) == 401)
+    }
+
     @Test func guessesThatWaitTogetherAreNotAllLookedAt() throws {
         var keeper = try Keeper(failures: Quota(requestsPerMinute: 60, burst: 2))
         let guesses = try ["bGFtcHM6YQ==", "bGFtcHM6Yg==", "bGFtcHM6Yw==", "bGFtcHM6ZA=="].map {

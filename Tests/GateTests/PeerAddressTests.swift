@@ -10,9 +10,31 @@ import Testing
         #expect(bytes == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1])
     }
 
-    @Test(arguments: ["", "unknown", "_hidden", "192.0.2", "192.0.2.256", "1.2.3.4.5", "[::1", "::1::", "a\0"])
+    @Test(arguments: [
+        "", "unknown", "_hidden", "192.0.2", "192.0.2.256", "1.2.3.4.5", "[::1", "::1::", "a\0", "]", "[", "[]", ":",
+        ".:", String(repeating: "1", count: 46),
+    ])
     func whatIsNoAddressIsRefused(_ text: String) {
         #expect(address(text) == nil)
+    }
+
+    @Test(arguments: [
+        ("2001:DB8:0::1", "2001:db8::1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("::", "unknown"), ("::1", "::1"),
+        ("255.255.255.255", "255.255.255.255"), ("0.0.0.0", "0.0.0.0"),
+        ("1111:2222:3333:4444:5555:6666:7777:8888", "1111:2222:3333:4444:5555:6666:7777:8888"),
+        ("1111:2222:3333:4444:5555:6666:255.255.255.255", "1111:2222:3333:4444:5555:6666:ffff:ffff"),
+    ])
+    func theTextIsTheUsualSpelling(_ literal: String, _ text: String) throws {
+        #expect(String(decoding: try #require(address(literal)).text, as: UTF8.self) == text)
+    }
+
+    @Test func octetsAndLiteralsMeanTheSameAddress() throws {
+        #expect(PeerAddress(octets: [192, 0, 2, 1]) == address("192.0.2.1"))
+        let v6 = try #require(address("2001:db8::1"))
+        #expect(PeerAddress(octets: v6.bytes) == v6)
+        #expect(
+            PeerAddress(octets: [UInt8](repeating: 0, count: 10) + [0xff, 0xff, 192, 0, 2, 1]) == address("192.0.2.1"))
+        #expect(PeerAddress(octets: [1, 2, 3]) == nil)
     }
 
     @Test func theTextIsTheLiteralWithoutItsPort() throws {

@@ -281,7 +281,9 @@ import Wire
         for piece in pieces.dropFirst() { server.feed(Bytes.frame(9, piece == pieces.last ? 4 : 0, 1, piece)) }
         server.feed(Bytes.headers(3))
         #expect(server.error == nil && server.heads.count == 1)
-        let oversized = server.events.contains { if case .oversized(1, false) = $0 { true } else { false } }
+        let oversized = server.events.contains {
+            if case .oversized(1, false, block.count) = $0 { true } else { false }
+        }
         #expect(oversized)
     }
 

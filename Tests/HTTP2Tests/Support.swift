@@ -128,7 +128,7 @@ final class Server {
             case .failed(let error):
                 self.error = error
                 return
-            case .message, .oversized, .data, .end, .malformed, .reset, .windowOpened, .goAway:
+            case .message, .oversized, .data, .end, .malformed, .refused, .reset, .windowOpened, .goAway:
                 events.append(event)
             }
         }

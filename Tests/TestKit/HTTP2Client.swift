@@ -147,7 +147,7 @@ package final class HTTP2Client {
             case .failed:
                 isOver = true
                 return flush()
-            case .oversized, .malformed, .windowOpened:
+            case .oversized, .malformed, .refused, .windowOpened:
                 break
             }
         }

@@ -143,7 +143,7 @@ package final class HTTP2Origin: Sendable {
                 case .failed:
                     _ = flush()
                     return false
-                case .windowOpened, .goAway, .oversized, .malformed:
+                case .windowOpened, .goAway, .oversized, .malformed, .refused:
                     break
                 }
             }

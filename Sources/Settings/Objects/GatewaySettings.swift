@@ -44,7 +44,7 @@ package struct GatewaySettings: Sendable {
                 "rateLimit", \.rateLimit, .object(RateLimitSettings.shape), "How often an admitted client may ask."),
             Field(
                 "failedAuthentication", \.failedAuthentication, .object(FailedAuthenticationSettings.shape),
-                "How often one peer address may present credentials that prove nothing."),
+                "How often one client address may present credentials that prove nothing."),
             Field(
                 "policies", \.policies, PolicySettings.kind, "Eclipse Ditto policies, by name."),
             Field(

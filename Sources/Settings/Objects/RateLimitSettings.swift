@@ -65,7 +65,7 @@ package struct QuotaSettings: Sendable {
         ])
 }
 
-/// How often one peer address may present credentials that prove nothing.
+/// How often one client address may present credentials that prove nothing.
 package struct FailedAuthenticationSettings: Sendable {
     package var requestsPerMinute = 360
     package var burst = 360
@@ -77,7 +77,7 @@ package struct FailedAuthenticationSettings: Sendable {
 
     static let shape = Shape<FailedAuthenticationSettings>(
         "FailedAuthentication",
-        "How often one peer address may present credentials that prove nothing, before it is answered 429.",
+        "How often one client address may present credentials that prove nothing, before it is answered 429.",
         prototype: FailedAuthenticationSettings(),
         [
             Field("requestsPerMinute", \.requestsPerMinute, .requestsPerMinute, "How fast the bucket refills."),
