@@ -29,6 +29,8 @@ package enum StreamEnd: Int, Sendable, CaseIterable {
     case revoked
     /// Nothing came for too long.
     case idle
+    /// It has lasted for the whole time that its route gives a request.
+    case timedOut
     /// The gateway stops.
     case shutDown
     /// The client left.
@@ -56,6 +58,7 @@ package enum StreamEnd: Int, Sendable, CaseIterable {
         case .expired: "expired"
         case .revoked: "revoked"
         case .idle: "idle"
+        case .timedOut: "timeout"
         case .shutDown: "shut-down"
         case .clientGone: "client-gone"
         case .upstreamGone: "upstream-gone"
@@ -66,7 +69,7 @@ package enum StreamEnd: Int, Sendable, CaseIterable {
     /// The outcome of the closing record: the stream was admitted, whatever ended it later.
     package var outcome: Outcome {
         switch self {
-        case .closed, .expired, .revoked, .idle, .shutDown: .admitted
+        case .closed, .expired, .revoked, .idle, .timedOut, .shutDown: .admitted
         case .clientGone: .clientGone
         case .upstreamGone: .upstreamError
         case .protocolError: .malformed

@@ -86,6 +86,7 @@ extension ClientHandler {
         let time = worker.now()
         deadline = .max
         if machine.isForwarding, exchange.totalDeadline <= now {
+            guard exchange.stream == nil else { return endStream(.timedOut, time) }
             // Who has been waited for is who is told of it.
             let isClientSlow = !machine.isRequestDone && upstream?.isWritable == true
             timeOut(isClientSlow ? .bodyTimeout : .upstream(.responseTimeout), time)

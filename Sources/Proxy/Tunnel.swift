@@ -102,6 +102,7 @@ struct Tunnel {
         case .revoked: (.policyViolation, "The request would not be admitted any more.")
         case .protocolError: (.protocolError, "These are no WebSocket frames.")
         case .idle: (.goingAway, "Nothing was sent for too long.")
+        case .timedOut: (.goingAway, "Its time is up.")
         case .closed, .shutDown, .clientGone, .upstreamGone: (.goingAway, "The gateway goes away.")
         }
     }

@@ -125,7 +125,12 @@ extension Conformance {
         func dripping() throws {
             let origin = try RawOrigin { request in
                 let letters = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
-                let start: [RawOrigin.Step] = request.target == "/body" ? [.text(letters)] : []
+                let start: [RawOrigin.Step] =
+                    switch request.target {
+                    case "/body": [.text(letters)]
+                    case "/events": [.text("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")]
+                    default: []
+                    }
                 // Always faster than the idle timeout, and never done.
                 let drip = (0..<1000).flatMap { _ in [RawOrigin.Step.pause(.milliseconds(50)), .text("H")] }
                 let head = letters.map { RawOrigin.Step.text(String($0)) }.dropLast(2)
@@ -138,6 +143,15 @@ extension Conformance {
             #expect(body.head()?.status == 200)
             #expect(body.peerCloses())
             #expect(try gateway.get("/head")?.status == 504)
+            let events = try gateway.connect()
+            events.send("GET /events HTTP/1.1\r\nHost: a\r\nX-Request-Id: streamed\r\n\r\n")
+            #expect(events.head()?.status == 200)
+            #expect(events.peerCloses() && events.wasReset)
+            gateway.terminate()
+            #expect(gateway.exitStatus() == 0)
+            let records = gateway.auditLines.map { String(decoding: $0, as: UTF8.self) }
+            let close = try #require(records.last { $0.contains(#""decision":"streamed""#) })
+            #expect(close.contains(#""outcome":"admitted","reason":"timeout","phase":"close""#), "\(close)")
             origin.stop()
         }
     }
