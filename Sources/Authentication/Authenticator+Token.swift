@@ -7,11 +7,11 @@ extension Authenticator {
     /// Junk leaves at the first step that condemns it: size, form, header, payload, issuer, algorithm, type, times,
     /// audience, key, length of the signature.
     func signatureProof(
-        _ token: ArraySlice<UInt8>, _ named: NamedSolution?, now: Int64
+        _ token: ArraySlice<UInt8>, _ named: NamedSolution?, now: Int64, headers: inout TokenHeaders
     ) throws(AuthenticationFailure) -> Proof.Signature {
         let checked: CheckedToken
         do throws(InvalidToken) {
-            checked = try check(token, now: now)
+            checked = try check(token, now: now, headers: &headers)
         } catch {
             throw .invalid(error)
         }
@@ -27,9 +27,11 @@ extension Authenticator {
         let boundTo: SHA256Value?
     }
 
-    private func check(_ token: ArraySlice<UInt8>, now: Int64) throws(InvalidToken) -> CheckedToken {
+    private func check(
+        _ token: ArraySlice<UInt8>, now: Int64, headers: inout TokenHeaders
+    ) throws(InvalidToken) -> CheckedToken {
         guard token.count <= maximumTokenBytes else { throw .tooLarge }
-        let form = try TokenForm(token, maximumDepth: maximumDepth, accepting: algorithms)
+        let form = try TokenForm(token, maximumDepth: maximumDepth, accepting: algorithms, headers: &headers)
         // Not believed yet: `iss` only says whose keys and rules to hold the token to.
         guard let claimed = form.claims.member("iss")?.string, let index = issuerIndex[Array(claimed.utf8)] else {
             throw .unknownIssuer
@@ -38,7 +40,9 @@ extension Authenticator {
         guard token.count <= issuer.maximumTokenBytes else { throw .tooLarge }
         guard issuer.algorithms.contains(form.algorithm) else { throw .algorithm }
         if issuer.maximumDepth < maximumDepth {
-            _ = try TokenForm(token, maximumDepth: issuer.maximumDepth, accepting: issuer.algorithms)
+            var none = TokenHeaders()
+            _ = try TokenForm(
+                token, maximumDepth: issuer.maximumDepth, accepting: issuer.algorithms, headers: &none)
         }
         try form.checkType(issuer)
         // Times and audience come before the key: a stale token must not send anybody to fetch keys.

@@ -58,6 +58,14 @@ package final class Authenticator: Sendable {
     ///
     /// A kind of credential that is not in `allowed` counts as not presented. `now` is in Unix seconds.
     package func begin(_ presented: PresentedCredentials, allowed: CredentialSet, now: Int64) -> Step {
+        var none = TokenHeaders()
+        return begin(presented, allowed: allowed, now: now, headers: &none)
+    }
+
+    /// The same for one token after another: a header that is that of the one before is not read again.
+    package func begin(
+        _ presented: PresentedCredentials, allowed: CredentialSet, now: Int64, headers: inout TokenHeaders
+    ) -> Step {
         do throws(AuthenticationFailure) {
             guard !allowed.isEmpty else { throw .missing }
             guard !presented.duplicated else { throw .malformed("A credential field stands more than once.") }
@@ -74,7 +82,7 @@ package final class Authenticator: Sendable {
             case .basic(let id, let secret):
                 return .pending(Proof(try secretProof(id, secret, named)))
             case .jwt(let token):
-                let proof = try signatureProof(token, named, now: now)
+                let proof = try signatureProof(token, named, now: now, headers: &headers)
                 // A MAC costs less than handing it to another thread.
                 if case .secret = proof.key.material { return .finished(Proof(proof).run()) }
                 return .pending(Proof(proof))

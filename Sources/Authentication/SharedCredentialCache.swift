@@ -1,4 +1,3 @@
-package import Identity
 import NIOConcurrencyHelpers
 
 /// The second level: what any loop has proven, for all of them, and for more callers than a loop's own cache holds.
@@ -34,25 +33,22 @@ package final class SharedCredentialCache<Value: AnyObject & Sendable>: Sendable
         }
     }
 
-    /// What is known about exactly these fields on a route that accepts these kinds; nil when nothing is, when it has
-    /// expired (`now`, in Unix seconds, has reached its expiry), or is of another generation.
-    package func lookup(
-        authorization: Span<UInt8>, apiToken: Span<UInt8>, allowed: CredentialSet, generation: UInt64, now: Int64
-    ) -> Hit? {
-        let digest = CredentialKey.digest(authorization: authorization, apiToken: apiToken, allowed: allowed)
+    /// What is known about the credentials; nil when nothing is, when it has expired (`now`, in Unix seconds, has reached its
+    /// expiry), or is of another generation.
+    package func lookup(_ digest: CredentialDigest, generation: UInt64, now: Int64) -> Hit? {
+        let digest = digest.value
         let found = shard(digest).withLockedValue { $0.find(digest, generation: generation, now: now) }
         guard let found else { return nil }
         // Unsafe: `insert` is the only way in, and takes nothing but a `Value`.
         return Hit(value: unsafe unsafeDowncast(found.value, to: Value.self), expires: found.expires)
     }
 
-    /// Remembers a value of about `bytes` bytes until `expires` (Unix seconds), or not at all when that is past, the key
-    /// is empty, or the value takes more than there may be. An entry for the same key is replaced.
+    /// Remembers a value of about `bytes` bytes until `expires` (Unix seconds), or not at all when that is past or the value
+    /// takes more than there may be. An entry for the same credentials is replaced.
     package func insert(
-        _ key: CredentialKey, value: Value, bytes: Int, expires: Int64, generation: UInt64, now: Int64
+        _ digest: CredentialDigest, value: Value, bytes: Int, expires: Int64, generation: UInt64, now: Int64
     ) {
-        guard key.count > 0 else { return }
-        let digest = key.digest
+        let digest = digest.value
         shard(digest).withLockedValue { table in
             table.insert(digest, value: value, bytes: bytes, expires: expires, generation: generation, now: now)
         }

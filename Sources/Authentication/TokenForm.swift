@@ -1,6 +1,41 @@
 import Identity
 import StrictJSON
 
+/// The header of the token before, which those of one issuer share for as long as they are signed with one key.
+package struct TokenHeaders: Sendable {
+    fileprivate var last: TokenHeader?
+
+    package init() {}
+}
+
+/// A token's header (RFC 7515 §4.1): the members that decide how to go on.
+struct TokenHeader: Sendable {
+    let algorithm: Algorithm
+    let keyID: String?
+    let type: String?
+    /// What it was read from, and under which bound.
+    private let segment: [UInt8]
+    private let maximumDepth: Int
+
+    /// Reads a header, `last` if that was the same.
+    init(_ segment: ArraySlice<UInt8>, _ limits: JSON.Limits, last: TokenHeader?) throws(InvalidToken) {
+        if let last, last.maximumDepth == limits.maximumDepth, last.segment[...] == segment {
+            self = last
+            return
+        }
+        let header = try TokenForm.object(segment, limits)
+        guard let name = header.member("alg")?.string, let algorithm = Algorithm(name: name) else { throw .algorithm }
+        guard header.member("crit") == nil else { throw .critical }
+        if let type = header.member("typ"), type.string == nil { throw .type }
+        if let keyID = header.member("kid"), keyID.string == nil { throw .unknownKey }
+        self.algorithm = algorithm
+        self.keyID = header.member("kid")?.string
+        self.type = header.member("typ")?.string
+        self.segment = Array(segment)
+        self.maximumDepth = limits.maximumDepth
+    }
+}
+
 /// A token taken apart: three segments, decoded, and the header's members that decide how to go on (RFC 7515 §7.1).
 struct TokenForm {
     let algorithm: Algorithm
@@ -19,7 +54,10 @@ struct TokenForm {
     /// Linear in the token's length; JSON is bounded in depth and number of values before it is read. `jku`, `jwk`,
     /// `x5u` and `x5c` are never looked at, `zip` means nothing in a JWS, and any `crit` is refused since nothing
     /// critical is understood here (RFC 7515 §4.1.11).
-    init(_ token: ArraySlice<UInt8>, maximumDepth: Int, accepting algorithms: Set<Algorithm>) throws(InvalidToken) {
+    init(
+        _ token: ArraySlice<UInt8>, maximumDepth: Int, accepting algorithms: Set<Algorithm>,
+        headers: inout TokenHeaders
+    ) throws(InvalidToken) {
         let bytes = token.span
         guard let first = bytes.firstIndex(of: Self.dot),
             let second = bytes.firstIndex(of: Self.dot, from: first + 1),
@@ -29,27 +67,23 @@ struct TokenForm {
         let limits = JSON.Limits(
             maximumBytes: token.count, maximumDepth: maximumDepth, maximumValues: JSON.Limits.token.maximumValues)
 
-        let header = try Self.object(token[..<firstDot], limits)
-        guard let name = header.member("alg")?.string, let algorithm = Algorithm(name: name),
-            algorithms.contains(algorithm)
-        else { throw .algorithm }
-        guard header.member("crit") == nil else { throw .critical }
-        if let type = header.member("typ"), type.string == nil { throw .type }
-        if let keyID = header.member("kid"), keyID.string == nil { throw .unknownKey }
+        let header = try TokenHeader(token[..<firstDot], limits, last: headers.last)
+        guard algorithms.contains(header.algorithm) else { throw .algorithm }
+        headers.last = header
 
         // The signature's form is cheap to judge, so it comes before the payload is read.
         guard let signature = Base64.decodeURL(token[(secondDot + 1)...]) else { throw .format }
         claims = try Self.object(token[(firstDot + 1)..<secondDot], limits)
-        self.algorithm = algorithm
-        self.keyID = header.member("kid")?.string
-        self.type = header.member("typ")?.string
+        self.algorithm = header.algorithm
+        self.keyID = header.keyID
+        self.type = header.type
         self.signature = signature
         signed = token[..<secondDot]
     }
 
     private static let dot = UInt8(ascii: ".")
 
-    private static func object(_ segment: ArraySlice<UInt8>, _ limits: JSON.Limits) throws(InvalidToken) -> JSON {
+    fileprivate static func object(_ segment: ArraySlice<UInt8>, _ limits: JSON.Limits) throws(InvalidToken) -> JSON {
         guard let bytes = Base64.decodeURL(segment), let json = try? JSON.parse(bytes, limits: limits),
             json.object != nil
         else { throw .format }

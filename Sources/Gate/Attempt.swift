@@ -9,7 +9,8 @@ package import RateLimit
 package struct Attempt: Sendable {
     /// What became of it; the request is decided with it.
     package enum Outcome: Sendable {
-        case proven(Authenticated)
+        /// The digest is that of the credentials, as they were looked for when the attempt began.
+        case proven(Authenticated, CredentialDigest?)
         /// It proves nothing; the bucket has paid.
         case failed(AuthenticationFailure)
         /// The bucket was empty when its turn came: nothing was computed.
@@ -19,6 +20,7 @@ package struct Attempt: Sendable {
     let proof: Proof
     let failures: Cell
     let spends: Bool
+    let digest: CredentialDigest?
 
     /// Whether this takes tens of milliseconds and megabytes, against microseconds for a signature.
     package var isPasswordHash: Bool { proof.isPasswordHash }
@@ -29,7 +31,7 @@ package struct Attempt: Sendable {
         guard bucket.isAllowed else { return .throttled(bucket) }
         switch proof.run() {
         case .success(let authenticated):
-            return .proven(authenticated)
+            return .proven(authenticated, digest)
         case .failure(let failure):
             if case .invalid = failure, spends { _ = failures.take(now: now) }
             return .failed(failure)

@@ -79,6 +79,7 @@ extension Gatekeeper {
             guard let renewed = proof.renewed(on: admission.evidence) else { return .failure(.invalid(.unknownKey)) }
             result = renewed
         }
-        return result.map { remember($0, CredentialKey(presented, allowed: route.accepts), now: now) }
+        let key = CredentialKey(presented, allowed: route.accepts)
+        return result.map { remember($0, key, key.digest, now: now) }
     }
 }

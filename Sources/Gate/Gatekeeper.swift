@@ -36,6 +36,7 @@ package final class Gatekeeper {
     package internal(set) var path = NormalPath()
     private let spends: Bool
     private var lastViews: [PolicyView] = []
+    private var tokenHeaders = TokenHeaders()
 
     /// `spends` is false for `explain`: buckets are looked at and not taken from.
     package init(snapshot: Snapshot, generation: UInt64, shared: Shared, spends: Bool = true) {
@@ -151,10 +152,12 @@ package final class Gatekeeper {
         {
             return bound(known.value, known.key, &peer, matched)
         }
-        // What was just proven is as well put there again as looked for.
-        if !isProven(attempted),
-            let hit = shared.admissions.lookup(
-                authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: unix)
+        // What was just proven is as well put there again as looked for, and was hashed before.
+        let proven: CredentialDigest? = if case .proven(_, let digest) = attempted { digest } else { nil }
+        let digest =
+            proven ?? CredentialDigest(authorization: authorization, apiToken: apiToken, allowed: allowed)
+        if proven == nil, let digest,
+            let hit = shared.admissions.lookup(digest, generation: generation, now: unix)
         {
             let key = CredentialKey(authorization: authorization, apiToken: apiToken, allowed: allowed)
             cache.insert(key, value: hit.value, expires: hit.expires, generation: generation, now: unix)
@@ -171,36 +174,29 @@ package final class Gatekeeper {
                 let presented = PresentedCredentials(
                     authorization: head.authorization.map { _ in span.copy(head.valueRange(head.authorization)) },
                     apiToken: head.apiToken.map { _ in span.copy(head.valueRange(head.apiToken)) })
-                switch snapshot.authenticator.begin(presented, allowed: allowed, now: unix) {
+                switch snapshot.authenticator.begin(presented, allowed: allowed, now: unix, headers: &tokenHeaders) {
                 case .finished(.success(let authenticated)):
-                    outcome = .proven(authenticated)
+                    outcome = .proven(authenticated, digest)
                 case .finished(.failure(let failure)):
                     if case .invalid = failure, spends { _ = cell.take(now: now.monotonic) }
                     outcome = .failed(failure)
                 case .pending(let proof):
-                    return .verify(Attempt(proof: proof, failures: cell, spends: spends))
+                    return .verify(Attempt(proof: proof, failures: cell, spends: spends, digest: digest))
                 }
             } else {
                 outcome = .throttled(failures)
             }
         }
         switch outcome {
-        case .proven(let authenticated):
+        case .proven(let authenticated, let digest):
             let key = CredentialKey(authorization: authorization, apiToken: apiToken, allowed: allowed)
-            return bound(remember(authenticated, key, now: now), key, &peer, matched)
+            return bound(remember(authenticated, key, digest, now: now), key, &peer, matched)
         case .failed(.missing) where allowed.contains(.certificate):
             return identify(&peer, matched, now: now)
         case .failed(let failure):
             return .refused(Refused(.unauthenticated(failure), routeIndex: matched.index))
         case .throttled(let failures):
             return .refused(Refused(.guessing(failures), routeIndex: matched.index, limit: failures))
-        }
-    }
-
-    private func isProven(_ attempted: Attempt.Outcome?) -> Bool {
-        switch attempted {
-        case .proven: true
-        case nil, .failed, .throttled: false
         }
     }
 
@@ -237,12 +233,16 @@ package final class Gatekeeper {
     }
 
     /// Makes the admission of a proven caller, and puts it where the next request looks first.
-    func remember(_ authenticated: Authenticated, _ key: CredentialKey, now: Now) -> Admission {
+    func remember(
+        _ authenticated: Authenticated, _ key: CredentialKey, _ digest: CredentialDigest?, now: Now
+    ) -> Admission {
         let admission = makeAdmission(authenticated, now: now)
         cache.insert(key, value: admission, expires: admission.expires, generation: generation, now: now.unix)
-        shared.admissions.insert(
-            key, value: admission, bytes: admission.size, expires: admission.expires, generation: generation,
-            now: now.unix)
+        if let digest {
+            shared.admissions.insert(
+                digest, value: admission, bytes: admission.size, expires: admission.expires, generation: generation,
+                now: now.unix)
+        }
         return admission
     }
 

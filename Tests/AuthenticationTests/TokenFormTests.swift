@@ -51,6 +51,35 @@ import Testing
         }
     }
 
+    @Test func theHeaderOfTheTokenBeforeSaysNothingOfAnother() throws {
+        var random = SeededGenerator(seed: 13)
+        let authenticator = try Self.authenticator()
+        func outcome(_ step: Authenticator.Step) -> String {
+            switch step {
+            case .pending: "pending"
+            case .finished(.success(let authenticated)): "\(authenticated.principal.subjects)"
+            case .finished(.failure(let failure)): "\(failure)"
+            }
+        }
+        let tokens = try Self.mints.map { Array(try $0.token(.claims()).utf8) }
+        var headers = TokenHeaders()
+        var outcomes: Set<String> = []
+        for round in 0..<3_000 {
+            var token = tokens[Int.random(in: tokens.indices, using: &random)]
+            // Most changes are in the header, which is where the one before may be taken for it.
+            if round % 3 > 0 {
+                token[Int.random(in: 0..<(round % 3 == 1 ? 40 : token.count), using: &random)] ^= 1 << (round % 7)
+            }
+            let presented = PresentedCredentials(authorization: Array("Bearer ".utf8) + token)
+            let alone = outcome(authenticator.begin(presented, allowed: .all, now: .testNow))
+            let behind = outcome(
+                authenticator.begin(presented, allowed: .all, now: .testNow, headers: &headers))
+            #expect(alone == behind)
+            outcomes.insert(alone)
+        }
+        #expect(outcomes.count > 4, "\(outcomes)")
+    }
+
     @Test func rubbishIsRefusedWithoutHarm() throws {
         var random = SeededGenerator(seed: 12)
         let alphabet = Array("eyJhbGciOi.-_AZ=/+{}\" \0\u{ff}".utf8)
