@@ -22,17 +22,13 @@ package struct AuditText: Sendable, Equatable {
 
     /// No longer than it must be, because there is one for each connection; the same array where nothing is escaped.
     static func escape(_ bytes: [UInt8]) -> [UInt8] {
-        // Unsafe: the cursor lives only inside the closure, and the array it fills is the closure's own.
-        let rendered = unsafe [UInt8](unsafeUninitializedCapacity: maximumBytes + 8) { buffer, initialized in
+        // Unsafe: the cursor lives only inside the closure, which copies out what it has written.
+        unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: maximumBytes + 8) { buffer in
             var line = unsafe AuditLine(buffer)
             line.appendContent(bytes.span, limit: maximumBytes)
-            initialized = line.count
+            let rendered = unsafe UnsafeBufferPointer(rebasing: buffer[..<line.count])
+            return unsafe rendered.elementsEqual(bytes) ? bytes : Array(rendered)
         }
-        guard rendered != bytes else { return bytes }
-        var exact: [UInt8] = []
-        exact.reserveCapacity(rendered.count)
-        exact.append(contentsOf: rendered)
-        return exact
     }
 }
 

@@ -36,13 +36,7 @@ final class ClientHandshake: HandshakeObserver, Deadlined {
 
     func handshakeCompleted(_ stream: TLSStream) -> (any StreamHandler)? {
         leave(stream.wasResumed ? .resumed : .full)
-        let certificate = stream.peerCertificate.flatMap(ClientCertificate.init)
-        let peer = Peer(
-            address: address, isSecure: true, listener: listener, certificate: certificate,
-            isVouched: { [weak stream, weak worker, listener] in
-                guard let stream, let context = worker?.doors[listener] else { return false }
-                return stream.isVouched(by: context)
-            }, place: place)
+        let peer = peer(stream)
         // RFC 9113 §3.2: over TLS it is ALPN that chooses.
         if stream.applicationProtocol == "h2" {
             let connection = HTTP2ServerConnection(worker: worker, peer: peer)
@@ -52,6 +46,18 @@ final class ClientHandshake: HandshakeObserver, Deadlined {
         let connection = HTTP1Connection(worker: worker, peer: peer)
         connection.open(stream)
         return connection
+    }
+
+    private func peer(_ stream: TLSStream) -> Peer {
+        guard let certificate = stream.peerCertificate.flatMap(ClientCertificate.init) else {
+            return Peer(address: address, isSecure: true, listener: listener, place: place)
+        }
+        return Peer(
+            address: address, isSecure: true, listener: listener, certificate: certificate,
+            isVouched: { [weak stream, weak worker, listener] in
+                guard let stream, let context = worker?.doors[listener] else { return false }
+                return stream.isVouched(by: context)
+            }, place: place)
     }
 
     func handshakeFailed(_ reason: String) {

@@ -330,7 +330,6 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
 
     private func fail() {
         cancelAll()
-        if let transport { write(to: transport) }
         linger()
     }
 
