@@ -23,6 +23,7 @@ package final class AuditPump {
     private struct Events {
         var recoveries: [AuditTrail.Recovery] = []
         var lost: UInt64 = 0
+        var refused: UInt64 = 0
         var unsynced: Int64 = 0
     }
 
@@ -34,6 +35,7 @@ package final class AuditPump {
     private var chain: AuditChain
     private var events = Events()
     private var seenDropped: [UInt64]
+    private var seenRefused: [UInt64]
     private var nextRing = 0
 
     // Sealed lines not yet on the disk. `written` of them are: a line is never sealed twice, and never given up half.
@@ -68,6 +70,7 @@ package final class AuditPump {
         self.gauges = gauges
         syncInterval = settings.syncInterval
         seenDropped = [UInt64](repeating: 0, count: rings.count)
+        seenRefused = seenDropped
         let opened = try AuditTrail.open(
             settings, patience: settings.isSuccessor ? Patience.start : Patience.batch, calls: files)
         trail = opened.trail
@@ -175,6 +178,9 @@ package final class AuditPump {
             let lost = rings[index].dropped
             events.lost += lost &- seenDropped[index]
             seenDropped[index] = lost
+            let refused = rings[index].refused
+            events.refused += refused &- seenRefused[index]
+            seenRefused[index] = refused
         }
         if !sealRecoveries() { return .fileIsFull }
         // Each batch begins with another ring, so that one busy loop cannot keep the others' records waiting.
@@ -218,6 +224,10 @@ package final class AuditPump {
         if events.lost > 0 {
             guard sealEvent("lost", "\"count\":\(events.lost)") else { return false }
             events.lost = 0
+        }
+        if events.refused > 0 {
+            guard sealEvent("refused", "\"count\":\(events.refused)") else { return false }
+            events.refused = 0
         }
         if events.unsynced > 0 {
             guard sealEvent("unsynced", "\"bytes\":\(events.unsynced)") else { return false }

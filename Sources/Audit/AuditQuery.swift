@@ -3,7 +3,7 @@ import StrictJSON
 
 /// Which records of an audit trail to show. All given conditions must hold.
 ///
-/// The trail's own events (`lost`, `recovered`, `unsynced`) have no solution, decision, status or outcome: they match
+/// The trail's own events (`lost`, `refused`, `recovered`, `unsynced`) have no solution, decision, status or outcome: they match
 /// only a query that asks for none of these.
 package struct AuditQuery: Sendable {
     package var solution: String?

@@ -35,6 +35,8 @@ package struct AuditReport: Sendable, Equatable {
     package internal(set) var anchor = Anchor.missing
     /// Records that the trail itself says were lost for want of room.
     package internal(set) var lostRecords: UInt64 = 0
+    /// Requests that the trail itself says were refused for want of room, without a record of their own.
+    package internal(set) var refusedRequests: UInt64 = 0
     /// Times the trail was continued after a crash in the middle of a record.
     package internal(set) var recoveries = 0
     /// Bytes of an unfinished line at the very end: a crash, or a gateway that is writing right now.

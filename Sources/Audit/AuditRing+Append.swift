@@ -192,6 +192,16 @@ extension AuditRing {
         return true
     }
 
+    /// Counts a record that is not written because its room is kept for others. For the ring's own event loop only.
+    package func lose() { _ = drop() }
+
+    /// Counts a request that was refused for want of room and is left without a record: nothing that was let in is missing
+    /// from the trail, which says how many there were. For the ring's own event loop only.
+    package func refuse() {
+        // Relaxed: one writer, and only a count.
+        refusedCount.store(refusedCount.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
+    }
+
     private func drop() -> Bool {
         // Relaxed: one writer, and only a count. A load and a store cost less than a locked addition.
         droppedCount.store(droppedCount.load(ordering: .relaxed) &+ 1, ordering: .relaxed)

@@ -48,6 +48,8 @@ package final class AuditRing: @unchecked Sendable {
     let base = Atomic<UInt64>(0)
     /// Records thrown away for want of room. Written by the producer.
     let droppedCount = Atomic<UInt64>(0)
+    /// Requests refused for want of room and left without a record. Written by the producer.
+    let refusedCount = Atomic<UInt64>(0)
     /// What only the producer touches.
     var state = ProducerState()
     private let padding1 = InlineArray<16, UInt64>(repeating: 0)
@@ -97,6 +99,12 @@ package final class AuditRing: @unchecked Sendable {
     package var dropped: UInt64 {
         // Relaxed: a statistic; the writer's loss record needs no order with the records around it.
         droppedCount.load(ordering: .relaxed)
+    }
+
+    /// Requests refused without a record since the start. Any thread.
+    package var refused: UInt64 {
+        // Relaxed: a statistic, as above.
+        refusedCount.load(ordering: .relaxed)
     }
 
     /// Whether this many more records of up to `reservedRecordBytes` fit. For the producer: it is exact on its thread.

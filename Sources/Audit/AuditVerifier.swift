@@ -123,6 +123,7 @@ private struct Verification {
         guard let event = AuditEvent(bytes) else { return }
         switch event {
         case .lost(let records): report.lostRecords &+= records
+        case .refused(let requests): report.refusedRequests &+= requests
         case .recovered: report.recoveries += 1
         case .other: break
         }
@@ -137,12 +138,14 @@ private struct Verification {
 /// A record that the trail writes about itself.
 enum AuditEvent: Equatable {
     case lost(UInt64)
+    case refused(UInt64)
     case recovered
     case other
 
     private static let start = Array("{\"time\":\"".utf8)
     private static let mark = Array("\",\"event\":\"".utf8)
     private static let lostText = Array("lost\",\"count\":".utf8)
+    private static let refusedText = Array("refused\",\"count\":".utf8)
     private static let recoveredText = Array("recovered\"".utf8)
 
     /// Recognised by its second member, which no request can shape: the first one has a fixed width.
@@ -154,15 +157,21 @@ enum AuditEvent: Equatable {
         if SealedLine.matches(line, at: name, AuditEvent.recoveredText) {
             self = .recovered
         } else if SealedLine.matches(line, at: name, AuditEvent.lostText) {
-            var count: UInt64 = 0
-            var index = name + AuditEvent.lostText.count
-            while index < line.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(line[index]) {
-                count = count &* 10 &+ UInt64(line[index] - UInt8(ascii: "0"))
-                index += 1
-            }
-            self = .lost(count)
+            self = .lost(AuditEvent.count(in: line, at: name + AuditEvent.lostText.count))
+        } else if SealedLine.matches(line, at: name, AuditEvent.refusedText) {
+            self = .refused(AuditEvent.count(in: line, at: name + AuditEvent.refusedText.count))
         } else {
             self = .other
         }
+    }
+
+    private static func count(in line: Span<UInt8>, at start: Int) -> UInt64 {
+        var count: UInt64 = 0
+        var index = start
+        while index < line.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(line[index]) {
+            count = count &* 10 &+ UInt64(line[index] - UInt8(ascii: "0"))
+            index += 1
+        }
+        return count
     }
 }

@@ -229,7 +229,8 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
             if isOnHTTP2 { exchange.isGRPC = head.isGRPC(in: inbound) }
         }
         worker.exchangeBegan()
-        guard worker.mayRecord else { return refuse(Refused(.auditUnavailable), now) }
+        exchange.room = worker.mayRecord ? .kept : .denied
+        guard case .kept = exchange.room else { return refuse(Refused(.auditUnavailable), now) }
         guard !worker.isCrowded else { return refuse(Refused(.crowded), now) }
         worker.adoptLatest()
         decide(attempted: nil, now)

@@ -34,6 +34,16 @@ struct Exchange: ~Copyable {
     private(set) var isOldClient = false
     /// The stream that the exchange has become; its opening is on record, its end is not.
     private(set) var stream: StreamKind?
+    /// What is known of room for the record.
+    enum Room {
+        /// Nothing: a whole head never came.
+        case unknown
+        /// It is kept since the request was let in.
+        case kept
+        /// The request is refused for want of it.
+        case denied
+    }
+    var room = Room.unknown
     var bytesOut = 0
 
     /// The upstream that was chosen for the client.
@@ -119,6 +129,7 @@ struct Exchange: ~Copyable {
         entry = nil
         endpoint = nil
         stream = nil
+        room = .unknown
         verb = .other
         words.clear()
         methodCount = 0
@@ -142,6 +153,7 @@ struct Exchange: ~Copyable {
     }
 
     mutating func refuse(_ refused: Refused, worker: Worker) {
+        if case .auditUnavailable = refused.refusal { worker.metrics.auditRefusals.add() }
         if let index = refused.routeIndex, index < worker.plans.count { plan = worker.plans[index] }
         if let known = refused.admission { admission = known }
         if let known = refused.limit { limit = known }
@@ -226,6 +238,11 @@ struct Exchange: ~Copyable {
         worker: Worker, _ now: Now
     ) {
         guard let ring = worker.ring else { return }
+        switch room {
+        case .kept: break
+        case .unknown: guard worker.mayRecordRefusal else { return ring.lose() }
+        case .denied: guard worker.mayRecordRefusal else { return ring.refuse() }
+        }
         let policyEntry: AuditText? = if let entry { worker.entryText(entry) } else { nil }
         let upstream: AuditText? = if let endpoint { target?.endpointName(endpoint) } else { nil }
         let choice = UpstreamChoice(

@@ -301,6 +301,9 @@ final class Worker {
     /// Whether a record of one more request will surely find room, where the configuration asks for that.
     var mayRecord: Bool { ring?.mayAdmit(inFlight: inFlight) ?? true }
 
+    /// Whether the record of a request that was not let in leaves what is kept for those that were.
+    var mayRecordRefusal: Bool { ring?.mayAdmit(inFlight: inFlight - 1) ?? true }
+
     /// The label of a policy entry as it stands in records; made once per snapshot.
     func entryText(_ entry: PolicyEntry) -> AuditText? {
         let (engine, index) = (entry.engine, Int(entry.entry))

@@ -43,6 +43,11 @@ struct AuditCommand: ParsableCommand {
             case .missing: Console.out("What the first record follows is not known.")
             }
             if report.lostRecords > 0 { Console.out("The trail itself says: \(report.lostRecords) records were lost.") }
+            if report.refusedRequests > 0 {
+                Console.out(
+                    "The trail itself says: \(report.refusedRequests) requests were refused, without records of their own, "
+                        + "because there was no room for them.")
+            }
             if report.recoveries > 0 { Console.out("It was continued after a crash \(report.recoveries) times.") }
             if report.tornTailBytes > 0 {
                 Console.out("\(report.tornTailBytes) bytes of an unfinished record at the end: a crash, or a writer.")

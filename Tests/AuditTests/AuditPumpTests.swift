@@ -193,6 +193,25 @@ import Testing
         }
     }
 
+    @Test func refusalsWithoutRecordsBecomeOne() throws {
+        try withDirectory { directory in
+            let rings = [try AuditRing(capacity: 1), try AuditRing(capacity: 1)]
+            let pump = try AuditPump(AuditSettings(directory: directory), rings: rings, clock: TestClock().clock)
+            rings[0].appendSample()
+            rings[0].refuse()
+            for _ in 0..<3 { rings[1].refuse() }
+            rings[1].lose()
+            drain(pump)
+            let last = try parse(try #require(try lines(directory).last))
+            #expect(last.object?.map(\.name) == ["time", "event", "count", "seq", "chain"])
+            #expect(last.member("event")?.string == "refused")
+            let report = try verify(directory)
+            #expect(report.isIntact && report.refusedRequests == 4 && report.lostRecords == 1 && report.records == 3)
+            drain(pump)
+            #expect(try verify(directory).records == 3)
+        }
+    }
+
     // MARK: - Crashes
 
     @Test func aTornRecordIsCutAtEveryByte() throws {

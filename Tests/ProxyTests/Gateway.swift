@@ -1,3 +1,4 @@
+import Audit
 import Authentication
 import Gate
 import Identity
@@ -20,7 +21,8 @@ struct Gateway {
 
     init(
         origin: RawOrigin, quota: Quota = .standard, adjust: (inout ConnectionRules) -> Void = { _ in },
-        settings: (inout UpstreamSettings) -> Void = { _ in }, workers: Int = 1, proxyPeers: [AddressBlock] = []
+        settings: (inout UpstreamSettings) -> Void = { _ in }, workers: Int = 1, proxyPeers: [AddressBlock] = [],
+        audit: AuditWriter? = nil
     ) async throws {
         self.origin = origin
         let publication = try Self.publication(
@@ -30,7 +32,7 @@ struct Gateway {
             options: .init(
                 listeners: [.init(name: "test", host: "127.0.0.1", port: 0, proxyPeers: proxyPeers)],
                 workers: workers, maximumClients: 1000, verifierThreads: 1),
-            audit: nil, logger: Logger(label: "test"))
+            audit: audit, logger: Logger(label: "test"))
         port = try await server.start()[0]
     }
 
