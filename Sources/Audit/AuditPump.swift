@@ -30,6 +30,7 @@ package final class AuditPump {
     let rings: [AuditRing]
     let gauges: AuditGauges
     private let clock: AuditClock
+    private let tell: @Sendable (AuditNews) -> Void
     private let syncInterval: Int64
     private let trail: AuditTrail
     private var chain: AuditChain
@@ -44,6 +45,8 @@ package final class AuditPump {
     private var pendingRecords: UInt64 = 0
     private var lastSync: Int64?
     private var isSyncFailing = false
+    /// Records lost before the failure that was told last; nil while all is well.
+    private var lostBefore: UInt64?
     /// Since when another writer has not let go of the trail.
     private var keptOut: Int64?
 
@@ -57,16 +60,19 @@ package final class AuditPump {
 
     /// Opens the trail in `settings.directory` and continues it, after cutting off what a crash left unfinished.
     package convenience init(
-        _ settings: AuditSettings, rings: [AuditRing], clock: AuditClock = .system, files: AuditFileCalls = .system
+        _ settings: AuditSettings, rings: [AuditRing], clock: AuditClock = .system, files: AuditFileCalls = .system,
+        tell: @escaping @Sendable (AuditNews) -> Void = { _ in }
     ) throws(AuditError) {
-        try self.init(settings, rings: rings, clock: clock, files: files, gauges: AuditGauges())
+        try self.init(settings, rings: rings, clock: clock, files: files, gauges: AuditGauges(), tell: tell)
     }
 
     init(
-        _ settings: AuditSettings, rings: [AuditRing], clock: AuditClock, files: AuditFileCalls, gauges: AuditGauges
+        _ settings: AuditSettings, rings: [AuditRing], clock: AuditClock, files: AuditFileCalls, gauges: AuditGauges,
+        tell: @escaping @Sendable (AuditNews) -> Void
     ) throws(AuditError) {
         self.rings = rings
         self.clock = clock
+        self.tell = tell
         self.gauges = gauges
         syncInterval = settings.syncInterval
         seenDropped = [UInt64](repeating: 0, count: rings.count)
@@ -120,7 +126,7 @@ package final class AuditPump {
         do throws(AuditError) {
             let change = try trail.enter(patience: Patience.batch)
             // Else a failure that was told while it was kept out would outlive its end.
-            if keptOut != nil, !isSyncFailing { _ = note(0) }
+            if keptOut != nil, !isSyncFailing { _ = note(nil) }
             keptOut = nil
             guard let change else { return true }
             chain = change.chain
@@ -132,7 +138,7 @@ package final class AuditPump {
             let since = keptOut ?? now
             keptOut = since
             if case .directoryInUse = error, now &- since < Patience.failure { return false }
-            return note(-Int(error.code))
+            return note(error)
         }
     }
 
@@ -257,7 +263,7 @@ package final class AuditPump {
             let bytes = pending
             // Unsafe: raw bytes of an array of UInt8 hold no padding, and the span ends with this statement.
             let count = unsafe trail.write(bytes.span.bytes.extracting(droppingFirst: written), day: day)
-            guard count > 0 else { return note(count) }
+            guard count > 0 else { return note(failure("write", count)) }
             written += count
         }
         gauges.records.store(gauges.records.load(ordering: .relaxed) &+ pendingRecords, ordering: .relaxed)
@@ -266,7 +272,7 @@ package final class AuditPump {
         written = 0
         pendingRecords = 0
         // While fsync fails, a write that succeeds proves nothing.
-        return isSyncFailing || note(0)
+        return isSyncFailing || note(nil)
     }
 
     private func syncIfDue() -> Bool {
@@ -284,14 +290,38 @@ package final class AuditPump {
             events.unsynced += doubtful
         }
         isSyncFailing = result != 0
-        return note(result)
+        return note(failure("fsync", result))
     }
 
-    /// Publishes the outcome of a system call (0 or a negative errno); true when it was good.
-    private func note(_ result: Int) -> Bool {
-        gauges.failure.store(result < 0 ? Int32(truncatingIfNeeded: -result) : 0, ordering: .relaxed)
-        return result >= 0
+    /// What a call came to that gave 0 or a negative errno.
+    private func failure(_ operation: String, _ result: Int) -> AuditError? {
+        result < 0
+            ? .system(operation: operation, path: trail.place, code: Int32(truncatingIfNeeded: -result)) : nil
     }
+
+    /// Publishes what writing came to, and tells when that changes; true when it was good.
+    private func note(_ error: AuditError?) -> Bool {
+        gauges.failure.store(error?.code ?? 0, ordering: .relaxed)
+        let lost = rings.reduce(0) { $0 &+ $1.dropped }
+        if let error {
+            guard lostBefore == nil else { return false }
+            lostBefore = lost
+            tell(.failing(error))
+            return false
+        }
+        guard let before = lostBefore else { return true }
+        lostBefore = nil
+        tell(.recovered(lost: lost &- before))
+        return true
+    }
+}
+
+/// What the writer tells of its trail: once whenever it changes, never once a record.
+package enum AuditNews: Sendable, Equatable {
+    /// Nothing can be written for the present; the error says where and why. It is tried again by itself.
+    case failing(AuditError)
+    /// Writing goes on. So many records found no room meanwhile.
+    case recovered(lost: UInt64)
 }
 
 /// What other threads may read about the writer. Relaxed throughout: single numbers, nothing is ordered by them.

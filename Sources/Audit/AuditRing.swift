@@ -50,6 +50,8 @@ package final class AuditRing: @unchecked Sendable {
     let droppedCount = Atomic<UInt64>(0)
     /// Requests refused for want of room and left without a record. Written by the producer.
     let refusedCount = Atomic<UInt64>(0)
+    /// Requests that were in flight when the producer said so last.
+    let inFlight = Atomic<Int>(0)
     /// What only the producer touches.
     var state = ProducerState()
     private let padding1 = InlineArray<16, UInt64>(repeating: 0)
@@ -125,11 +127,25 @@ package final class AuditRing: @unchecked Sendable {
         !stopsAdmission || hasRoom(records: min(max(inFlight, 0), .max - 1) + 1)
     }
 
+    /// Says how many requests are in flight, for `isRefusing`; from time to time is enough. For the producer.
+    package func note(inFlight count: Int) {
+        // Relaxed: a single number, nothing is ordered by it.
+        inFlight.store(count, ordering: .relaxed)
+    }
+
+    /// Whether `mayAdmit` would turn the next request away. Any thread; as exact as the last `note(inFlight:)`.
+    package var isRefusing: Bool {
+        // Relaxed: a single number, as above. One more: the request that would ask is in flight itself.
+        !mayAdmit(inFlight: inFlight.load(ordering: .relaxed) + 1)
+    }
+
     /// Bytes between the newest record and the oldest one not yet consumed.
     private var freeBytes: Int {
         // Acquiring: pairs with the consumer's releasing store in `consume`: its reads of those bytes are over before
-        // they count as free. Relaxed for the tail: only this thread writes it.
-        let used = tail.load(ordering: .relaxed) &- head.load(ordering: .acquiring)
+        // they count as free. First the head: it never is beyond a tail that is read after it.
+        let consumed = head.load(ordering: .acquiring)
+        // Relaxed: the producer alone writes it, and whoever else asks has seen with the head that it was there.
+        let used = tail.load(ordering: .relaxed) &- consumed
         return capacity - Int(truncatingIfNeeded: min(used, UInt64(capacity)))
     }
 }

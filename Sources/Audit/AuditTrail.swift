@@ -65,6 +65,12 @@ final class AuditTrail {
         self.maximumFileBytes = maximumFileBytes
     }
 
+    /// The open file, or the directory where the next one is to be.
+    var place: String {
+        guard file != nil, let name else { return directory.path }
+        return directory.path(of: name)
+    }
+
     // MARK: Sharing
 
     private static func take(

@@ -31,9 +31,11 @@ package final class AuditWriter: Sendable {
 
     /// Opens the directory, locks it, continues (or recovers) the trail in it, and starts the thread.
     ///
-    /// Throws when the directory cannot be used, is in use, or ends in something that is no audit record.
+    /// `tell` is called on the writer's thread, which waits for it. Throws when the directory cannot be used, is in use, or
+    /// ends in something that is no audit record.
     package init(
-        _ settings: AuditSettings, loops: Int, clock: AuditClock = .system, files: AuditFileCalls = .system
+        _ settings: AuditSettings, loops: Int, clock: AuditClock = .system, files: AuditFileCalls = .system,
+        tell: @escaping @Sendable (AuditNews) -> Void = { _ in }
     ) throws(AuditError) {
         let bell = try AuditBell()
         var rings: [AuditRing] = []
@@ -45,7 +47,7 @@ package final class AuditWriter: Sendable {
         self.rings = rings
         let gauges = AuditGauges()
         shared = AuditThread(bell: bell, gauges: gauges)
-        let pump = try AuditPump(settings, rings: rings, clock: clock, files: files, gauges: gauges)
+        let pump = try AuditPump(settings, rings: rings, clock: clock, files: files, gauges: gauges, tell: tell)
         thread = NIOLockedValueBox(try shared.start(pump, patience: settings.stopPatience))
     }
 
@@ -55,6 +57,9 @@ package final class AuditWriter: Sendable {
 
     /// False while the trail cannot be written (disk full, I/O error). Any thread, one relaxed load.
     package var isHealthy: Bool { shared.gauges.isHealthy }
+
+    /// Whether a loop would refuse a request for want of room, as `AuditSettings.OnFull.stopAdmission` has it. Any thread.
+    package var isRefusing: Bool { rings.contains { $0.isRefusing } }
 
     /// A snapshot of the counts. Any thread.
     package var statistics: Statistics {

@@ -1,11 +1,29 @@
+/// Whether a gateway takes new work, and if not, why.
+package enum Readiness: Sendable, CaseIterable {
+    case ready
+    /// It is about to end.
+    case draining
+    /// It refuses requests because it could not record them.
+    case auditUnavailable
+
+    /// The name in the answer; that of the third is the `reason` of the refusals.
+    var label: StaticString {
+        switch self {
+        case .ready: "ready"
+        case .draining: "draining"
+        case .auditUnavailable: "audit-unavailable"
+        }
+    }
+}
+
 /// What the admin listener answers, decided without a socket.
 package struct AdminRoutes: Sendable {
-    /// Whether the gateway takes new work; false while it drains.
-    package let readiness: @Sendable () -> Bool
+    /// Whether the gateway takes new work.
+    package let readiness: @Sendable () -> Readiness
     /// The counters at this moment.
     package let metrics: @Sendable () -> MetricsReport
 
-    package init(readiness: @escaping @Sendable () -> Bool, metrics: @escaping @Sendable () -> MetricsReport) {
+    package init(readiness: @escaping @Sendable () -> Readiness, metrics: @escaping @Sendable () -> MetricsReport) {
         self.readiness = readiness
         self.metrics = metrics
     }
@@ -27,8 +45,8 @@ package struct AdminRoutes: Sendable {
         switch page {
         case .live: return .json(status: 200, #"{"status":"live"}"#)
         case .ready:
-            return readiness()
-                ? .json(status: 200, #"{"status":"ready"}"#) : .json(status: 503, #"{"status":"draining"}"#)
+            let readiness = readiness()
+            return .json(status: readiness == .ready ? 200 : 503, #"{"status":"\#(readiness.label)"}"#)
         case .metrics:
             return AdminAnswer(status: 200, contentType: MetricsReport.contentType, body: metrics().render())
         }

@@ -172,7 +172,8 @@ package struct GatewayReport: Sendable {
     private func operationFamilies() -> [MetricFamily] {
         var families: [MetricFamily] = [
             .one(
-                "tollgate_ready", "Whether new requests are welcome: 1, or 0 while draining.", .gauge, isReady ? 1 : 0),
+                "tollgate_ready", "Whether new requests are welcome: 1, or 0 while draining or for want of audit room.",
+                .gauge, isReady ? 1 : 0),
             MetricFamily(
                 "tollgate_reloads_total", help: "Configurations read again, by result.", kind: .counter,
                 samples: [

@@ -1,3 +1,4 @@
+import Audit
 import Authentication
 import Gate
 import NIOPosix
@@ -31,6 +32,7 @@ extension Worker {
         let now = self.now().monotonic
         answerLines.renew(unixNanoseconds: reactor.unixNow)
         takeDue(now)
+        ring?.note(inFlight: inFlight)
         if gatekeeper.generation != reviewedGeneration {
             reviewedGeneration = gatekeeper.generation
             let isUnderWay = !unreviewed.isEmpty

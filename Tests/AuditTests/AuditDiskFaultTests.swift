@@ -35,6 +35,41 @@ import Testing
         }
     }
 
+    @Test func aFailureAndItsEndAreToldOnceEach() throws {
+        try withDirectory { directory in
+            let disk = FaultyDisk()
+            let ring = try AuditRing(capacity: 1)
+            let news = NIOLockedValueBox<[AuditNews]>([])
+            let pump = try AuditPump(
+                AuditSettings(directory: directory), rings: [ring], clock: TestClock().clock, files: disk.calls,
+                tell: { told in news.withLockedValue { $0.append(told) } })
+            let full = AuditNews.failing(
+                .system(operation: "write", path: directory + "/audit-20261121-0001.jsonl", code: ENOSPC))
+            for round in 1...2 {
+                ring.appendSample()
+                drain(pump)
+                disk.state.withLockedValue { $0.space = 0 }
+                ring.appendSample()
+                for _ in 0..<5 { #expect(pump.step() == .stuck) }
+                while ring.appendSample() {}
+                for _ in 0..<round { ring.appendSample() }
+                disk.state.withLockedValue { $0.space = nil }
+                drain(pump)
+                let told = news.withLockedValue { $0 }
+                #expect(told.count == 2 * round)
+                #expect(Array(told.suffix(2)) == [full, .recovered(lost: UInt64(round) + 1)])
+            }
+            disk.state.withLockedValue { $0.syncError = EIO }
+            ring.appendSample()
+            #expect(!pump.flush())
+            let last = news.withLockedValue { $0.last }
+            #expect(
+                last
+                    == .failing(
+                        .system(operation: "fsync", path: directory + "/audit-20261121-0001.jsonl", code: EIO)))
+        }
+    }
+
     @Test func spaceThatComesInDropsBreaksNoLine() throws {
         try withDirectory { directory in
             let disk = FaultyDisk()

@@ -175,6 +175,25 @@ import Testing
         #expect(closed.mayAdmit(inFlight: 0))
     }
 
+    @Test func refusingIsSeenFromOutside() throws {
+        let open = try AuditRing(capacity: 1 << 16)
+        while open.appendSample() {}
+        #expect(!open.isRefusing)
+        let closed = try AuditRing(capacity: 1 << 16, bell: nil, stopsAdmission: true)
+        for others in [0, 5] {
+            closed.note(inFlight: others)
+            while closed.mayAdmit(inFlight: others + 1) {
+                #expect(!closed.isRefusing)
+                closed.appendSample()
+            }
+            #expect(closed.isRefusing)
+            _ = closed.takeAll()
+            #expect(!closed.isRefusing)
+        }
+        closed.note(inFlight: 1_000)
+        #expect(closed.isRefusing)
+    }
+
     @Test func aDrainedRingStaysInItsWarmPages() throws {
         let ring = try AuditRing(capacity: 1 << 22)
         for _ in 0..<20_000 {

@@ -203,6 +203,63 @@ extension Conformance {
             #expect(try records(fixture).filter { $0.member("decision") != nil }.count >= 13)
         }
 
+        @Test(
+            "a log that cannot be written is said once, and so is its end; where it stops admission, ready is 503 meanwhile",
+            arguments: ["countLosses", "stopAdmission"])
+        func unwritable(_ onFull: String) throws {
+            let fixture = try Fixture({ origin in
+                Configuration.contract(origin).merging([
+                    "workers": 1, "rateLimit": ["requestsPerMinute": 600_000, "burst": 100_000],
+                    "audit": ["directory": "audit", "onFull": .string(onFull), "ringBytes": "64KiB"],
+                ])
+            })
+            let gateway = fixture.gateway
+            let stops = onFull == "stopAdmission"
+            let directory = gateway.directory + "/audit"
+            // Before the first record there is no file, and now there can be none.
+            TemporaryDirectory.remove(directory)
+            let client = try gateway.connect()
+            func status() -> Int? {
+                client.send("GET /public/x HTTP/1.1\r\nHost: a\r\n\r\n")
+                return client.answer()?.status
+            }
+            func said(_ text: String) -> [Substring] {
+                gateway.standardError.split(separator: "\n").filter { $0.contains(text) }
+            }
+            #expect(status() == 200)
+            #expect(eventually { !said("The audit log cannot be written").isEmpty }, "\(gateway.standardError)")
+            #expect(gateway.readiness == 200, "what is written down waits, and nobody is refused")
+            if stops {
+                #expect(eventually { status() == 503 })
+                let ready = try #require(try gateway.admin("/health/ready"))
+                #expect(ready.status == 503 && ready.text.contains("audit-unavailable"))
+                #expect(try gateway.metric("tollgate_ready") == 0)
+                #expect(
+                    try GatewayProcess.run(["health", "--config", "gateway.json"], in: gateway.directory).status == 1)
+                #expect(try gateway.metric("tollgate_audit_refusals_total") > 0)
+            } else {
+                #expect(
+                    try eventually { try status() == 200 && gateway.metric("tollgate_audit_lost_records_total") > 0 })
+                #expect(gateway.readiness == 200)
+            }
+            try TemporaryDirectory.write([], to: directory + "/again")
+            #expect(eventually { !said("The audit log is written again").isEmpty }, "\(gateway.standardError)")
+            #expect(eventually { gateway.readiness == 200 })
+            #expect(status() == 200)
+            let (failing, again) = (said("The audit log cannot be written"), said("The audit log is written again"))
+            #expect(failing.count == 1 && again.count == 1)
+            #expect(failing.first?.contains("error") == true && failing.first?.contains(directory) == true)
+            #expect(failing.first?.contains("No such file or directory") == true)
+            #expect(failing.first?.contains(stops ? "refused" : "lost") == true)
+            let lost = Int(try gateway.metric("tollgate_audit_lost_records_total"))
+            #expect(stops ? lost == 0 : lost > 0)
+            #expect(again.first?.contains("lost=\"\(lost)\"") == true, "\(again)")
+            gateway.terminate()
+            #expect(gateway.exitStatus() == 0)
+            let run = try GatewayProcess.run(["audit", "verify", "audit"], in: gateway.directory)
+            #expect(run.status == 0, "\(run.output)\(run.errors)")
+        }
+
         @Test("a killed gateway leaves files that a new one goes on with")
         func crash() throws {
             let fixture = try Fixture()

@@ -4,10 +4,10 @@ import Testing
 
 @Suite struct AdminServerTests {
     private func withServer<T>(
-        ready: Bool = true, limits: AdminLimits = AdminLimits(), _ body: (Int) async throws -> T
+        readiness: Readiness = .ready, limits: AdminLimits = AdminLimits(), _ body: (Int) async throws -> T
     ) async throws -> T {
         let routes = AdminRoutes(
-            readiness: { ready },
+            readiness: { readiness },
             metrics: {
                 MetricsReport([
                     MetricFamily("tollgate_up", help: "Whether it runs.", kind: .gauge, samples: [.init(.integer(1))])
@@ -38,12 +38,13 @@ import Testing
         }
     }
 
-    @Test func drainingIsNotReady() async throws {
-        try await withServer(ready: false) { port in
+    @Test(arguments: [(Readiness.draining, "draining"), (.auditUnavailable, "audit-unavailable")])
+    func whyItIsNotReady(_ readiness: Readiness, _ status: String) async throws {
+        try await withServer(readiness: readiness) { port in
             let answer = try await exchange(
                 port: port, "GET /health/ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             #expect(answer.hasPrefix("HTTP/1.1 503 "))
-            #expect(answer.contains(#"{"status":"draining"}"#))
+            #expect(answer.contains(#"{"status":"\#(status)"}"#))
         }
     }
 

@@ -5,13 +5,14 @@ import Testing
     @Test(arguments: [(true, 200), (false, 503)])
     func readinessIsToldByStatus(ready: Bool, status: Int) async throws {
         let (server, port) = try await AdminServer.start(
-            AdminRoutes(readiness: { ready }, metrics: { MetricsReport() }))
+            AdminRoutes(readiness: { ready ? .ready : .draining }, metrics: { MetricsReport() }))
         #expect(try await HealthProbe.status(host: "0.0.0.0", port: port) == status)
         await server.stop()
     }
 
     @Test func nobodyThereIsAnError() async throws {
-        let (server, port) = try await AdminServer.start(AdminRoutes(readiness: { true }, metrics: { MetricsReport() }))
+        let (server, port) = try await AdminServer.start(
+            AdminRoutes(readiness: { .ready }, metrics: { MetricsReport() }))
         await server.stop()
         await #expect(throws: (any Error).self) { _ = try await HealthProbe.status(host: "127.0.0.1", port: port) }
     }

@@ -60,7 +60,7 @@ final class RunningGateway: Sendable {
         var trail = settings.audit.trail
         // The process before goes on to write for as long as it has requests.
         trail.isSuccessor = inheritance.isSuccessor
-        let audit = settings.audit.enabled ? try AuditWriter(trail, loops: workers) : nil
+        let audit = settings.audit.enabled ? try writer(trail, loops: workers, log: log) : nil
         // The server exists only after the first snapshot; keys can be withdrawn only after that.
         let feed = NIOLockedValueBox<SnapshotFeed?>(nil)
         let client = KeyClient()
@@ -146,7 +146,8 @@ final class RunningGateway: Sendable {
         }
         guard let socket else { return }
         let routes = AdminRoutes(
-            readiness: { [server] in server.isReady }, metrics: { [weak self] in self?.report() ?? MetricsReport() })
+            readiness: { [server, audit] in Self.readiness(server, audit) },
+            metrics: { [weak self] in self?.report() ?? MetricsReport() })
         let started = try await AdminServer.start(listeningOn: socket.descriptor, routes: routes)
         admin.withLockedValue { $0 = started }
         adminSocket.withLockedValue { $0 = socket }
@@ -303,7 +304,7 @@ final class RunningGateway: Sendable {
                     records: statistics.records, bytes: statistics.bytes, lost: statistics.lost,
                     isHealthy: $0.isHealthy)
             },
-            limitedClients: server.limiter.count, isReady: server.isReady, reloads: reloads,
+            limitedClients: server.limiter.count, isReady: Self.readiness(server, audit) == .ready, reloads: reloads,
             configuredAt: configuredAt, issuerKeys: sources.map { ($0.issuer, $0.source.current?.count) }
         ).families()
     }
