@@ -75,9 +75,12 @@ package final class AuditWriter: Sendable {
     @discardableResult
     package func flush() -> Bool { shared.flush() }
 
+    /// From now on `stop`, which may be waiting already, tries once and gives up where that fails. Any thread.
+    package func hasten() { shared.hasten() }
+
     /// Drains the rings, brings everything to the disk, ends the thread and unlocks the directory.
     ///
-    /// The loops must have stopped appending. Blocks, on a disk that refuses for at most `stopPatience`. Returns how
+    /// The loops must have stopped appending. Blocks, on a disk that refuses for at most `stopPatience`; see `hasten`. Returns how
     /// many records could not be written; a second call does nothing and returns the same.
     @discardableResult
     package func stop() -> UInt64 {
@@ -95,6 +98,7 @@ package final class AuditWriter: Sendable {
 final class AuditThread: Sendable {
     private struct Requests {
         var isStopping = false
+        var isHastened = false
         var hasStopped = false
         /// Write ends of pipes whose readers wait for a flush.
         var flushes: [Int32] = []
@@ -143,6 +147,10 @@ final class AuditThread: Sendable {
     func requestStop() {
         requests.withLockedValue { $0.isStopping = true }
         bell.ring()
+    }
+
+    func hasten() {
+        requests.withLockedValue { $0.isHastened = true }
     }
 
     func flush() -> Bool {
@@ -209,7 +217,7 @@ final class AuditThread: Sendable {
     private func finish(_ pump: AuditPump, patience: Int64, flushes: [Int32]) {
         var patience = patience / 1_000_000
         var isWritten = pump.flush()
-        while !isWritten, patience > 0 {
+        while !isWritten, patience > 0, !requests.withLockedValue({ $0.isHastened }) {
             AuditThread.pause(Wait.stuck)
             patience -= Int64(Wait.stuck)
             isWritten = pump.flush()

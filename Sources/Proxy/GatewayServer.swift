@@ -181,7 +181,7 @@ package final class GatewayServer: Sendable {
 
     /// Takes no new connections, ends idle ones after a moment, and waits until the rest have ended or the time is over.
     ///
-    /// `timeout` in nanoseconds. Returns whether every request was finished.
+    /// `timeout` in nanoseconds. Returns false where it passed; see `abandon`.
     package func drain(timeout: Int64) async -> Bool {
         draining.store(true, ordering: .relaxed)
         let acceptors = listening.withLockedValue { acceptors in
@@ -213,12 +213,18 @@ package final class GatewayServer: Sendable {
             let first = await group.next() ?? false
             if !first {
                 // The other task ends only with the connections: cut these.
-                for (reactor, worker) in zip(reactors, workers) {
-                    reactor.execute { worker.value(on: $0)?.stop() }
-                }
+                abandon()
             }
             group.cancelAll()
             return first
+        }
+    }
+
+    /// Cuts what is under way, on record, as when the time of `drain` has passed; that one, if it waits, returns true. Any
+    /// thread, at any time.
+    package func abandon() {
+        for (reactor, worker) in zip(reactors, workers.withLockedValue { $0 }) {
+            reactor.execute { worker.value(on: $0)?.stop() }
         }
     }
 

@@ -247,6 +247,7 @@ final class Worker {
     /// their present request; calls back when none is left.
     func drain(within timeout: Int64, _ whenDone: @escaping @Sendable () -> Void) {
         isDraining = true
+        guard !isStopped else { return whenDone() }
         lastCall = min(1_000_000_000, timeout / 2)
         whenEmpty.append(whenDone)
         for handler in connections.values { handler.drain() }
@@ -264,7 +265,8 @@ final class Worker {
         }
     }
 
-    /// Ends what is left, and everything that belongs to the loop.
+    /// Ends what is left, and everything that belongs to the loop. Who waits for the loop to be empty waits no longer: a
+    /// connection that a peer keeps open is looked after by nobody now.
     func stop() {
         isStopped = true
         isDraining = true
@@ -278,6 +280,9 @@ final class Worker {
         due = []
         gathered = []
         handlers.removeAll()
+        let told = whenEmpty
+        whenEmpty = []
+        for body in told { body() }
     }
 
     // MARK: Requests

@@ -84,6 +84,38 @@ import Testing
         }
     }
 
+    @Test func aHastenedStopTriesOnce() throws {
+        try withDirectory { directory in
+            let disk = FaultyDisk()
+            let hour = 3_600 * AuditTime.second
+            let bad = try AuditWriter(
+                AuditSettings(directory: directory + "/bad", stopPatience: hour), loops: 1, files: disk.calls)
+            disk.state.withLockedValue { $0.space = 0 }
+            bad.rings[0].appendSample(1)
+            bad.hasten()
+            #expect(bad.stop() == 1)
+            let good = try AuditWriter(AuditSettings(directory: directory + "/good", stopPatience: hour), loops: 1)
+            good.rings[0].appendSample(1)
+            good.hasten()
+            #expect(good.stop() == 0)
+            #expect(try AuditVerifier.verify(path: directory + "/good").records == 1)
+        }
+    }
+
+    @Test func aHastenedStopThatIsWaitingAlreadyGivesUp() async throws {
+        let directory = try TemporaryDirectory.make()
+        defer { TemporaryDirectory.remove(directory) }
+        let disk = FaultyDisk()
+        disk.state.withLockedValue { $0.space = 0 }
+        let writer = try AuditWriter(
+            AuditSettings(directory: directory, stopPatience: 3_600 * AuditTime.second), loops: 1, files: disk.calls)
+        writer.rings[0].appendSample(1)
+        async let lost = Task.detached { writer.stop() }.value
+        #expect(eventually { !writer.isHealthy })
+        writer.hasten()
+        #expect(await lost == 1)
+    }
+
     @Test func theDirectoryBelongsToOneWriterUntilItStops() throws {
         try withDirectory { directory in
             let settings = AuditSettings(directory: directory)

@@ -126,6 +126,36 @@ extension Conformance {
             #expect(gateway.exitStatus() == 0, "\(gateway.standardError)")
         }
 
+        @Test("a second signal cuts what is under way, on record, and exits 1", arguments: [15, 2])
+        func secondSignal(_ signal: Int) throws {
+            let fixture = try Fixture({
+                // Nothing but the signal may end the wait.
+                Configuration.contract($0).merging(["limits": ["drainTimeout": "1h"]])
+            }) { request in
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n\n"
+                return .afterBody { _ in request.target.contains("events") ? [.text(head), .hang] : [.hang] }
+            }
+            let gateway = fixture.gateway
+            let (events, held) = (try gateway.connect(), try gateway.connect())
+            events.send("GET /public/events HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(events.head()?.status == 200)
+            held.send("GET /public/held HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(eventually { fixture.origin.requests.count == 2 })
+            gateway.signal(Int32(signal))
+            #expect(eventually { gateway.readiness == 503 })
+            gateway.signal(Int32(signal))
+            #expect(gateway.exitStatus() == 1, "\(gateway.standardError)")
+            let records = try gateway.auditLines.map { try JSON.parse($0, limits: .configuration) }
+            func reasons(_ path: String) -> [String?] {
+                records.filter { $0.member("path")?.string == path }
+                    .map { ($0.member("phase")?.string ?? "-") + " " + ($0.member("reason")?.string ?? "-") }
+            }
+            #expect(reasons("/public/held") == ["- shut-down"])
+            #expect(reasons("/public/events") == ["open -", "close shut-down"])
+            let run = try GatewayProcess.run(["audit", "verify", "audit"], in: gateway.directory)
+            #expect(run.status == 0, "\(run.output)\(run.errors)")
+        }
+
         @Test("an idle gateway ends at once")
         func idle() throws {
             let fixture = try Fixture()

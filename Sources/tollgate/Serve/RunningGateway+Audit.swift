@@ -1,5 +1,6 @@
 import Audit
 import Control
+import Dispatch
 import Logging
 import Proxy
 
@@ -23,6 +24,14 @@ extension RunningGateway {
                 metadata: ["error": "\(error)"])
         case .recovered(let lost):
             log.info("The audit log is written again.", metadata: ["lost": "\(lost)"])
+        }
+    }
+
+    /// Stops the writer: how many records could not be written. Not on a thread of the tasks: it waits for the disk, and a
+    /// second signal has to be seen meanwhile.
+    static func stop(_ audit: AuditWriter) async -> UInt64 {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: audit.stop()) }
         }
     }
 

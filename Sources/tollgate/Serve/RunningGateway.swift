@@ -273,10 +273,17 @@ final class RunningGateway: Sendable {
         log.notice("Stopped.")
     }
 
+    /// Cuts what is under way, on record, so that the `stop` that is running comes to its end.
+    func abandon() {
+        log.warning("Requests under way are cut: this is the second signal to stop.")
+        audit?.hasten()
+        server.abandon()
+    }
+
     private func end() async {
         registry.keep([])
         await server.stop()
-        if let audit, case let lost = audit.stop(), lost > 0 {
+        if let audit, case let lost = await Self.stop(audit), lost > 0 {
             log.error("Audit records could not be written.", metadata: ["lost": "\(lost)"])
         }
         await stopAdmin()

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Audit
 import Control
+import Dispatch
 import Glibc
 import Logging
 import Proxy
@@ -12,8 +13,8 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Run the gateway.",
         discussion: """
             Runs until SIGTERM or SIGINT: then it takes no new connections, /health/ready turns 503, requests under \
-            way are finished within limits.drainTimeout, and the process ends with exit code 0. A second signal ends \
-            it at once.
+            way are finished within limits.drainTimeout, and the process ends with exit code 0. A second signal \
+            cuts what is under way, on record, and ends the process with exit code 1, within two seconds.
 
             SIGHUP reads the configuration again. A new one takes effect for the next request on every connection; \
             one with errors is reported in full and the old one stays. listeners, admin, workers, audit, logging and \
@@ -48,7 +49,8 @@ struct ServeCommand: AsyncParsableCommand {
             })
         var stopping: Task<Void, Never>?
         var successor: Successor?
-        var isToldToStop = false
+        var orders = 0
+        var isHastened = false
         func stop(for successor: Successor?) {
             stopping = Task {
                 await gateway.stop(successor: successor)
@@ -59,11 +61,16 @@ struct ServeCommand: AsyncParsableCommand {
             let pending = events.take()
             if pending.stops > 0 {
                 // The second time is meant; a stop that another process brought about was nobody's order.
-                guard !isToldToStop, pending.stops == 1 else { _exit(EXIT_FAILURE) }
-                isToldToStop = true
+                orders += pending.stops
                 if stopping == nil {
                     successor?.cancel()
                     stop(for: nil)
+                }
+                if orders > 1, !isHastened {
+                    isHastened = true
+                    gateway.abandon()
+                    // Whatever holds the end up, a disk that answers nothing say: no thread of the tasks is needed for this.
+                    DispatchQueue.global().asyncAfter(deadline: .now() + Self.lastPatience) { _exit(EXIT_FAILURE) }
                 }
             }
             switch pending.news {
@@ -89,6 +96,7 @@ struct ServeCommand: AsyncParsableCommand {
         watch.stop()
         // Alive until here: a signal during the drain has to be seen.
         withExtendedLifetime(signals) {}
+        if isHastened { throw ExitCode.failure }
     }
 
     /// Lets the process before go, and notices when it has gone.
@@ -115,6 +123,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// A process that has not become ready after as many is ended.
     private static let maximumLooks = 600
+
+    /// From the second signal to the end, at most.
+    private static let lastPatience = DispatchTimeInterval.seconds(2)
 
     /// Between two looks at whether another process is still there.
     private static let look = Duration.milliseconds(100)
