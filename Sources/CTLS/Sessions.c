@@ -132,7 +132,8 @@ struct tollgate_tls_session *tollgate_tls_client_session(struct tollgate_tls_con
     if (is_address(host)) {
         done = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session->ssl), host);
     } else {
-        SSL_set_hostflags(session->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        SSL_set_hostflags(
+            session->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         done = SSL_set_tlsext_host_name(session->ssl, host) == 1 && SSL_set1_host(session->ssl, host) == 1;
     }
     if (done) return session;

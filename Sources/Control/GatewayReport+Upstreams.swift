@@ -44,7 +44,8 @@ extension GatewayReport {
                 samples: byRoute.map { MetricSample(labels: $0.labels, .integer(total($0.metrics) { $0.canary })) }),
             MetricFamily(
                 "tollgate_mirrored_requests_total",
-                help: "Requests of a route that its mirror was to get, by whether a copy was made.", kind: .counter,
+                help: "Requests of a route that its mirror was to get, by whether a copy was made to be sent.",
+                kind: .counter,
                 samples: byRoute.flatMap { labels, metrics in
                     [
                         MetricSample(

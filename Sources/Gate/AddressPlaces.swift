@@ -4,24 +4,14 @@ import NIOConcurrencyHelpers
 ///
 /// Bounded by the connections there are: an address without one is forgotten.
 package final class AddressPlaces: Sendable {
-    /// An IPv4 address, or the 64 bits of an IPv6 address that belong to one site (RFC 6177): within them a client is free
-    /// to choose.
-    fileprivate struct Site: Hashable, Sendable {
-        private let bits: UInt128
-
-        init(_ address: PeerAddress) {
-            bits = address.isV4 ? address.bits : address.bits & ~UInt128(UInt64.max)
-        }
-    }
-
     /// One connection's place.
     package final class Place: Sendable {
         private let places: AddressPlaces
-        private let site: Site
+        private let site: PeerAddress
         /// Nobody waits for this lock: a place is its connection's alone.
         private let isHeld = NIOLockedValueBox(true)
 
-        fileprivate init(_ places: AddressPlaces, _ site: Site) {
+        fileprivate init(_ places: AddressPlaces, _ site: PeerAddress) {
             self.places = places
             self.site = site
         }
@@ -39,13 +29,13 @@ package final class AddressPlaces: Sendable {
     }
 
     /// A loop takes this lock when it accepts a connection or ends one, and only where the bound is set; no request does.
-    private let counts = NIOLockedValueBox<[Site: Int]>([:])
+    private let counts = NIOLockedValueBox<[PeerAddress: Int]>([:])
 
     package init() {}
 
     /// A place for one more connection of an address; nil when it has `bound` of them.
     package func take(for address: PeerAddress, of bound: Int) -> Place? {
-        let site = Site(address)
+        let site = address.site
         let isFree = counts.withLockedValue { counts in
             guard counts[site, default: 0] < bound else { return false }
             counts[site, default: 0] += 1
@@ -57,7 +47,7 @@ package final class AddressPlaces: Sendable {
     /// Addresses that have a connection.
     package var count: Int { counts.withLockedValue { $0.count } }
 
-    private func leave(_ site: Site) {
+    private func leave(_ site: PeerAddress) {
         counts.withLockedValue { counts in
             guard let count = counts[site] else { return }
             counts[site] = count > 1 ? count - 1 : nil

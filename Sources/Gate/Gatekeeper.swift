@@ -297,13 +297,13 @@ package final class Gatekeeper {
     ) -> (LimitVerdict, affinity: UInt64) {
         let quota = snapshot.limits.quota
         if let client = clientBehind(peer.address, head, in: bytes) {
-            let key = LimiterKey(namespace: Namespace.peer, client.bytes)
+            let key = LimiterKey(namespace: Namespace.peer, client.site.bytes)
             let cell = shared.limiter.cell(for: key, quota: quota, now: now.monotonic)
             return (take(cell, now: now), client.affinity)
         }
         if let cell = peer.cell, cell.quota == quota { return (take(cell, now: now), peer.affinity) }
         let cell = shared.limiter.cell(
-            for: LimiterKey(namespace: Namespace.peer, peer.address.bytes), quota: quota, now: now.monotonic)
+            for: LimiterKey(namespace: Namespace.peer, peer.address.site.bytes), quota: quota, now: now.monotonic)
         peer.cell = cell
         return (take(cell, now: now), peer.affinity)
     }
@@ -319,12 +319,12 @@ package final class Gatekeeper {
     private func failureCell(_ peer: inout Peer, _ head: RequestHead, in bytes: ByteBuffer, now: Now) -> Cell {
         let quota = snapshot.limits.failures
         if let client = clientBehind(peer.address, head, in: bytes) {
-            let key = LimiterKey(namespace: Namespace.failures, client.bytes)
+            let key = LimiterKey(namespace: Namespace.failures, client.site.bytes)
             return shared.limiter.cell(for: key, quota: quota, now: now.monotonic)
         }
         if let cell = peer.failures, cell.quota == quota { return cell }
         let cell = shared.limiter.cell(
-            for: LimiterKey(namespace: Namespace.failures, peer.address.bytes), quota: quota, now: now.monotonic)
+            for: LimiterKey(namespace: Namespace.failures, peer.address.site.bytes), quota: quota, now: now.monotonic)
         peer.failures = cell
         return cell
     }

@@ -63,6 +63,10 @@ package struct PeerAddress: Sendable, Hashable {
         }
     }
 
+    /// What limits go by: an IPv4 address, or the 64 bits of an IPv6 address that belong to one site (RFC 6177), within which
+    /// a client is free to choose.
+    var site: PeerAddress { isV4 ? self : PeerAddress(bits: bits & ~UInt128(UInt64.max)) }
+
     /// Its 16 octets.
     package var bytes: [UInt8] { (0..<16).map { UInt8(truncatingIfNeeded: bits >> (120 - 8 * $0)) } }
 

@@ -53,13 +53,17 @@ package struct RefusalAnswer: Sendable {
         case bare
         case invalidRequest
         case invalidToken(StaticString)
+        /// The secret of Basic was wrong (RFC 7617).
+        case invalidSecret(StaticString)
         case insufficientScope
 
         package static func == (a: Challenge, b: Challenge) -> Bool {
             switch (a, b) {
             case (.none, .none), (.bare, .bare), (.invalidRequest, .invalidRequest): true
             case (.insufficientScope, .insufficientScope), (.invalidToken, .invalidToken): true
+            case (.invalidSecret, .invalidSecret): true
             case (.none, _), (.bare, _), (.invalidRequest, _), (.insufficientScope, _), (.invalidToken, _): false
+            case (.invalidSecret, _): false
             }
         }
     }
@@ -209,7 +213,7 @@ extension Refusal {
         case .invalid(let token):
             RefusalAnswer(
                 status: 401, outcome: .unauthenticated, reason: token.code, detail: token.detail,
-                challenge: .invalidToken(token.detail))
+                challenge: token == .badSecret ? .invalidSecret(token.detail) : .invalidToken(token.detail))
         case .keysUnavailable:
             RefusalAnswer(
                 status: 503, outcome: .unauthenticated, reason: "keys-unavailable",
@@ -225,12 +229,15 @@ extension Refusal {
         let (status, reason, detail, retryAfter): (Int, StaticString, StaticString, Int?) =
             switch failure {
             case .refused: (502, "upstream-refused", "The upstream refused the connection.", nil)
+            case .unresolved: (502, "upstream-unresolved", "The name of the upstream has no address.", nil)
             case .connectTimeout: (504, "upstream-connect-timeout", "The upstream took no connection in time.", nil)
-            case .handshakeFailed:
-                (502, "upstream-tls", "No TLS or HTTP/2 session with the upstream could be made.", nil)
+            case .handshakeFailed: (502, "upstream-tls", "No TLS session with the upstream could be made.", nil)
+            case .wrongProtocol: (502, "upstream-protocol", "The upstream does not speak HTTP/2.", nil)
             case .noHealthyEndpoint(let seconds):
                 (503, "no-healthy-endpoint", "No upstream server is reachable at present.", seconds)
             case .overloaded: (503, "upstream-queue-full", "Too many requests wait for the upstream.", 1)
+            case .noConnectionFree:
+                (504, "upstream-queue-timeout", "No connection to the upstream became free in time.", nil)
             case .closedEarly: (502, "upstream-closed", "The upstream closed the connection without an answer.", nil)
             case .malformedAnswer(let reason): (502, reason, "The upstream's answer was not valid HTTP.", nil)
             case .responseTimeout: (504, "upstream-timeout", "The upstream did not answer in time.", nil)

@@ -35,9 +35,13 @@ package enum StreamEnd: Int, Sendable, CaseIterable {
     case shutDown
     /// The client left.
     case clientGone
+    /// The client took nothing of what is there for it.
+    case clientStalled
     /// The upstream left.
     case upstreamGone
-    /// What came were no WebSocket frames.
+    /// What came from the upstream were no WebSocket frames.
+    case upstreamProtocolError
+    /// What came from the client were no WebSocket frames.
     case protocolError
 
     /// The end of a stream that ended as an exchange of this outcome.
@@ -61,7 +65,9 @@ package enum StreamEnd: Int, Sendable, CaseIterable {
         case .timedOut: "timeout"
         case .shutDown: "shut-down"
         case .clientGone: "client-gone"
+        case .clientStalled: "client-stalled"
         case .upstreamGone: "upstream-gone"
+        case .upstreamProtocolError: "upstream-protocol-error"
         case .protocolError: "protocol-error"
         }
     }
@@ -70,8 +76,8 @@ package enum StreamEnd: Int, Sendable, CaseIterable {
     package var outcome: Outcome {
         switch self {
         case .closed, .expired, .revoked, .idle, .timedOut, .shutDown: .admitted
-        case .clientGone: .clientGone
-        case .upstreamGone: .upstreamError
+        case .clientGone, .clientStalled: .clientGone
+        case .upstreamGone, .upstreamProtocolError: .upstreamError
         case .protocolError: .malformed
         }
     }

@@ -123,7 +123,8 @@ extension ClientHandler {
         case .answer:
             timeOut(.upstream(.responseTimeout), time)
         case .tunnel, .events:
-            if now >= patience { endStream(.idle, time) } else { review(time) }
+            let isStalled = machine.tunnel == nil && !isUpstreamReading
+            if now >= patience { endStream(isStalled ? .clientStalled : .idle, time) } else { review(time) }
             // The patience is that of the last byte; a review is none.
             return
         case .endOfTunnel:

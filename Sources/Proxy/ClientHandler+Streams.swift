@@ -136,6 +136,7 @@ extension ClientHandler {
         let now = worker.now()
         if stream == nil { return leave(now) }
         if exchange.isOpen, exchange.stream != nil { return endStream(.shutDown, now) }
-        abort(.clientGone, reason: "shut-down", now)
+        // Nobody but the gateway is to blame for the end of what it had admitted.
+        abort(machine.isForwarding ? .admitted : .clientGone, reason: "shut-down", now)
     }
 }

@@ -157,7 +157,7 @@ extension ClientHandler {
         case .finishClient:
             finishClient(now)
         case .breakTunnel:
-            endStream(.protocolError, now)
+            endStream(.upstreamProtocolError, now)
         }
     }
 

@@ -329,7 +329,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         let fields = exchange.fields(worker)
         RefusalWriter.append(
             answer, fields: fields, connection: keeps ? (isOldClient ? .keepAlive : .none) : .close,
-            isAnswerToHEAD: isHEAD, isGRPC: exchange.isGRPC, to: &out)
+            accepts: exchange.plan?.route.accepts ?? .all, isAnswerToHEAD: isHEAD, isGRPC: exchange.isGRPC, to: &out)
         write(nil)
         finishRecord(answer.outcome, reason: answer.reason, status: answer.status, now)
         perform(machine.refusalSent(kept: keeps), now)

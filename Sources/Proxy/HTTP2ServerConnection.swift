@@ -360,6 +360,9 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     }
 
     func abandon() {
+        var underWay: [ClientHandler] = []
+        streams.forEach { _, stream in if let handler = stream.handler { underWay.append(handler) } }
+        for handler in underWay { handler.abandon() }
         cancelAll()
         machine.end(.noError)
         if let transport { write(to: transport) }

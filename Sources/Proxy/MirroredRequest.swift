@@ -14,6 +14,10 @@ final class MirroredRequest: UpstreamConsumer {
     private var answer = AnswerSkimmer()
     private var connection: UpstreamConnection?
     private var isWaiting = true
+    private var receivedBytes = 0
+
+    /// What is read of an answer that nobody wants: reading on keeps the connection, and would cost the loop more than that.
+    private static let maximumAnswer = 1 << 20
 
     /// Monotonic nanoseconds.
     let deadline: Int64
@@ -44,8 +48,9 @@ final class MirroredRequest: UpstreamConsumer {
     }
 
     func upstreamReceived(_ bytes: ByteBuffer) {
+        receivedBytes += bytes.readableBytes
         switch answer.received(bytes, isAnswerToHEAD: isHEAD) {
-        case .more: break
+        case .more: if receivedBytes > Self.maximumAnswer { finish(false, .unknown) }
         case .done(let status, let isReusable): finish(isReusable, status < 500 ? .answered : .failed)
         case .malformed: finish(false, .failed)
         }

@@ -9,7 +9,9 @@ extension Refusal {
         case .upstream(let failure):
             switch failure {
             case .closedEarly, .malformedAnswer, .responseTimeout, .truncatedAnswer: .failed
-            case .refused, .connectTimeout, .handshakeFailed, .noHealthyEndpoint, .overloaded: .unknown
+            case .refused, .unresolved, .connectTimeout, .handshakeFailed, .wrongProtocol, .noHealthyEndpoint,
+                .overloaded, .noConnectionFree:
+                .unknown
             }
         case .malformed, .malformedBody, .path, .misdirected, .unrouted, .methodNotAllowed, .unauthenticated, .guessing,
             .solutionRequired, .limited, .forbidden, .headTimeout, .bodyTimeout, .bodyTooSlow, .auditUnavailable,

@@ -1,3 +1,4 @@
+import Authentication
 import Gate
 import Identity
 import NIOCore
@@ -8,7 +9,7 @@ import Wire
 enum RefusalWriter {
     static func append(
         _ answer: RefusalAnswer, fields: AnswerFields, connection: AnswerFields.Connection,
-        isAnswerToHEAD: Bool, isGRPC: Bool = false, to out: inout ByteBuffer
+        accepts: CredentialSet, isAnswerToHEAD: Bool, isGRPC: Bool = false, to out: inout ByteBuffer
     ) {
         out.append(reserving: 1024) { out in
             out.append("HTTP/1.1 ")
@@ -26,7 +27,7 @@ enum RefusalWriter {
             } else {
                 out.append("content-type: application/problem+json\r\ncache-control: no-store\r\n")
             }
-            append(answer.challenge, to: &out)
+            append(answer.challenge, accepts, to: &out)
             if let seconds = answer.retryAfter {
                 out.append("retry-after: ")
                 out.append(decimal: max(1, seconds))
@@ -46,21 +47,34 @@ enum RefusalWriter {
         }
     }
 
-    private static func append(_ challenge: RefusalAnswer.Challenge, to out: inout ByteWriter) {
+    /// Bearer where the route takes a token of either kind. Basic is asked for where it is all there is or was tried: asked for
+    /// it, a browser shows a form of its own (RFC 9110 §11.6.1, RFC 7617 §2).
+    private static func append(
+        _ challenge: RefusalAnswer.Challenge, _ accepts: CredentialSet, to out: inout ByteWriter
+    ) {
+        if case .none = challenge { return }
+        out.append("www-authenticate: ")
+        if accepts.contains(.jwt) || accepts.contains(.apiToken) || !accepts.contains(.basic) {
+            out.append("Bearer realm=\"api\"")
+            appendError(challenge, to: &out)
+            if case .invalidSecret = challenge { out.append(", ") } else { return out.append("\r\n") }
+        }
+        out.append("Basic realm=\"api\", charset=\"UTF-8\"\r\n")
+    }
+
+    /// What RFC 6750 §3 has to say beyond the realm.
+    private static func appendError(_ challenge: RefusalAnswer.Challenge, to out: inout ByteWriter) {
         switch challenge {
-        case .none:
-            return
-        case .bare:
-            out.append("www-authenticate: Bearer realm=\"api\"\r\n")
+        case .none, .bare:
+            break
         case .invalidRequest:
-            out.append("www-authenticate: Bearer realm=\"api\", error=\"invalid_request\"\r\n")
-        case .invalidToken(let description):
-            out.append(
-                "www-authenticate: Bearer realm=\"api\", error=\"invalid_token\", error_description=\"")
+            out.append(", error=\"invalid_request\"")
+        case .invalidToken(let description), .invalidSecret(let description):
+            out.append(", error=\"invalid_token\", error_description=\"")
             out.append(description)
-            out.append("\"\r\n")
+            out.append("\"")
         case .insufficientScope:
-            out.append("www-authenticate: Bearer realm=\"api\", error=\"insufficient_scope\"\r\n")
+            out.append(", error=\"insufficient_scope\"")
         }
     }
 

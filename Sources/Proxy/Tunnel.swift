@@ -103,7 +103,8 @@ struct Tunnel {
         case .protocolError: (.protocolError, "These are no WebSocket frames.")
         case .idle: (.goingAway, "Nothing was sent for too long.")
         case .timedOut: (.goingAway, "Its time is up.")
-        case .closed, .shutDown, .clientGone, .upstreamGone: (.goingAway, "The gateway goes away.")
+        case .upstreamProtocolError: (.goingAway, "What the upstream sent are no WebSocket frames.")
+        case .closed, .shutDown, .clientGone, .clientStalled, .upstreamGone: (.goingAway, "The gateway goes away.")
         }
     }
 }

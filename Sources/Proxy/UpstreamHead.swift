@@ -53,7 +53,7 @@ struct UpstreamHead: ~Copyable {
 
     /// What never travels from an untrusted peer, whatever the route: with and without the trace of its own.
     private static let dropped = FieldSet.inboundStripped.union(FieldSet(.requestID)).union(.forwarding)
-    private static let droppedOfTrusted = FieldSet.inboundStripped.union(FieldSet(.requestID))
+    private static let droppedOfTrusted = FieldSet.inboundStripped.union(FieldSet(.requestID, .xForwardedOther))
     private static let rebuilt = FieldSet(
         .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xForwardedPort)
     private static let trace = FieldSet(.traceparent, .tracestate)

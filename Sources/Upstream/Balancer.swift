@@ -10,7 +10,8 @@ package struct Balancer: Sendable {
     package enum Policy: Sendable, Hashable {
         /// In turn; smooth, so that a heavy endpoint's turns are spread evenly.
         case roundRobin
-        /// The less busy of two that are drawn by chance, requests counted per weight.
+        /// The less busy of two that are drawn by chance and weight, requests counted per weight; of two that are as busy as
+        /// each other the one that was drawn first, so that an upstream with little to do heeds weights too.
         case leastRequest
         /// By the client, with rendezvous hashing: each keeps its endpoint while that can be chosen, and an endpoint
         /// that comes or goes moves only its own share.
@@ -92,24 +93,28 @@ package struct Balancer: Sendable {
     }
 
     private func lessBusy(_ random: UInt64, _ skipped: Int?) -> Int? {
-        var count: UInt64 = 0
-        for index in members.indices where members[index].isCandidate && index != skipped { count += 1 }
-        guard count > 1 else { return candidate(0, skipped) }
-        let first = (random >> 32) % count
-        // Drawn from the others, so that the two differ.
-        let second = (first + 1 + (random & 0xffff_ffff) % (count - 1)) % count
-        guard let one = candidate(first, skipped), let other = candidate(second, skipped) else { return nil }
+        guard let one = draw(random >> 32, skipped, nil) else { return nil }
+        guard let other = draw(random & 0xffff_ffff, skipped, one) else { return one }
         let (left, right) = (members[one], members[other])
-        return (left.load + 1) * right.weight <= (right.load + 1) * left.weight ? one : other
+        return left.load * right.weight <= right.load * left.weight ? one : other
     }
 
-    private func candidate(_ number: UInt64, _ skipped: Int?) -> Int? {
-        var left = number
-        for index in members.indices where members[index].isCandidate && index != skipped {
-            if left == 0 { return index }
-            left -= 1
+    /// One of those that may be chosen, by weight.
+    private func draw(_ random: UInt64, _ skipped: Int?, _ drawn: Int?) -> Int? {
+        var total: UInt64 = 0
+        for index in members.indices where isDrawable(index, skipped, drawn) { total += UInt64(members[index].weight) }
+        guard total > 0 else { return nil }
+        var left = random % total
+        for index in members.indices where isDrawable(index, skipped, drawn) {
+            let weight = UInt64(members[index].weight)
+            if left < weight { return index }
+            left -= weight
         }
         return nil
+    }
+
+    private func isDrawable(_ index: Int, _ skipped: Int?, _ drawn: Int?) -> Bool {
+        members[index].isCandidate && index != skipped && index != drawn
     }
 
     private func rendezvous(_ key: UInt64, _ skipped: Int?) -> Int? {

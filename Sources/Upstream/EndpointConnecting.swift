@@ -76,7 +76,7 @@ final class EndpointConnecting {
             return attempt(endpoint, first, left: count, timeout / Int64(count), make, .refused, completion)
         }
         places[endpoint].waiting.append { [self] isFound in
-            guard isFound else { return completion(.failure(.refused)) }
+            guard isFound else { return completion(.failure(.unresolved)) }
             open(endpoint, timeout: timeout, make, completion)
         }
         lookUp(endpoint) { _ in }
@@ -91,9 +91,12 @@ final class EndpointConnecting {
         let index = index % place.addresses.count
         let owner = make(place.hosts[index])
         let deadline = reactor.now + timeout
-        let goOn = { [self] (failure: UpstreamFailure?) in
-            guard let failure else { return completion(.success(owner)) }
-            attempt(endpoint, index + 1, left: left - 1, timeout, make, failure, completion)
+        let goOn = { [self] (latest: UpstreamFailure?) in
+            guard let latest else { return completion(.success(owner)) }
+            // Of several addresses it is one that was reached and had no session to offer that says most.
+            var telling = latest
+            if case .handshakeFailed = failure { telling = failure }
+            attempt(endpoint, index + 1, left: left - 1, timeout, make, telling, completion)
         }
         _ = Connector(reactor, to: place.addresses[index], timeout: timeout) { [self] outcome in
             switch outcome {

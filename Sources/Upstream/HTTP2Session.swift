@@ -149,7 +149,7 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
     func closed() {
         transport = nil
         isRetired = true
-        finishOpening(.handshakeFailed("the server does not speak HTTP/2"))
+        finishOpening(.wrongProtocol)
         for stream in Array(members.values) { stream.fail(isUnprocessed: true) }
         (queue, unopened) = ([], [])
     }

@@ -88,9 +88,11 @@ package final class Pool {
             key: key, random: StableHash.mix(random), isFresh: fresh, avoiding: avoided, connectTimeout: timeout)
         switch machine.request(consumer, request, now: now) {
         case .use(let connection):
+            earnRetry(fresh, avoided)
             hand(connection, to: consumer)
             return connection
         case .wait(let actions):
+            earnRetry(fresh, avoided)
             perform(actions)
         case .refuse(let failure):
             if failure == .overloaded { observer.observe(.overflowed) }
@@ -98,6 +100,11 @@ package final class Pool {
             reactor.schedule(at: now) { [weak consumer] in consumer?.upstreamFailed(failure) }
         }
         return nil
+    }
+
+    /// What is sent again earns nothing: a budget must not feed itself.
+    private func earnRetry(_ fresh: Bool, _ avoided: Int?) {
+        if !fresh, avoided == nil { retries.earn() }
     }
 
     /// The consumer no longer waits.
@@ -214,7 +221,6 @@ package final class Pool {
     }
 
     private func hand(_ connection: UpstreamConnection, to consumer: any UpstreamConsumer) {
-        retries.earn()
         observer.observe(.sent(endpoint: connection.endpoint))
         connection.attach(consumer)
     }

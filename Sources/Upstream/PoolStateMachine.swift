@@ -265,7 +265,7 @@ package struct PoolStateMachine<Connection: AnyObject, Waiter: AnyObject> {
     private func failure(of waiting: Waiting) -> UpstreamFailure {
         guard let endpoint = waiting.endpoint else { return lastFailure }
         // No attempt was made for it: the bound on connections did not allow one.
-        return endpoints[endpoint].connecting > 0 ? .connectTimeout : .overloaded
+        return endpoints[endpoint].connecting > 0 ? .connectTimeout : .noConnectionFree
     }
 
     private func nextWaiter(for endpoint: Int) -> Int? {

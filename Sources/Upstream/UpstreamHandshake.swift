@@ -51,7 +51,7 @@ final class UpstreamHandshake: HandshakeObserver {
 
     func handshakeCompleted(_ stream: TLSStream) -> (any StreamHandler)? {
         guard !settings.speaksHTTP2 || stream.applicationProtocol == "h2" else {
-            reactor.afterEvent { self.finish(.handshakeFailed("the server does not speak HTTP/2")) }
+            reactor.afterEvent { self.finish(.wrongProtocol) }
             return nil
         }
         owner.open(stream)

@@ -4,14 +4,20 @@
 package enum UpstreamFailure: Error, Sendable, Equatable {
     /// Every attempt within the connect timeout was refused or reset.
     case refused
+    /// The upstream's name has no address.
+    case unresolved
     /// No attempt was answered within the connect timeout.
     case connectTimeout
     /// The server was reached, and no TLS session could be made with it; the reason is for a log.
     case handshakeFailed(String)
     /// Every endpoint has been failing for longer than the connect timeout; worth another try after `retryAfter` seconds.
     case noHealthyEndpoint(retryAfter: Int)
+    /// The server was reached, and does not speak HTTP/2 as it should.
+    case wrongProtocol
     /// The queue for connections is full.
     case overloaded
+    /// As many connections were busy as there may be, for as long as a request waits for one.
+    case noConnectionFree
     /// The connection ended before the first byte of an answer.
     case closedEarly
     /// The answer was not HTTP/1.1 as RFC 9112 has it, or an interim answer nobody asked for.
@@ -27,10 +33,13 @@ package enum UpstreamFailure: Error, Sendable, Equatable {
     package var label: String {
         switch self {
         case .refused: "upstream-refused"
+        case .unresolved: "upstream-unresolved"
         case .connectTimeout: "upstream-connect-timeout"
         case .handshakeFailed: "upstream-tls"
         case .noHealthyEndpoint: "no-healthy-endpoint"
+        case .wrongProtocol: "upstream-protocol"
         case .overloaded: "upstream-queue-full"
+        case .noConnectionFree: "upstream-queue-timeout"
         case .closedEarly: "upstream-closed"
         case .malformedAnswer: "upstream-malformed"
         case .responseTimeout: "upstream-timeout"

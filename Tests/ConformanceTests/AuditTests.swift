@@ -78,7 +78,8 @@ extension Conformance {
                 Configuration.contract(origin).merging(["forwarding": ["trustedProxies": ["127.0.0.0/8"]]])
             })
             func ask(_ target: String, _ forwardedFor: String) throws -> JSON {
-                let answer = try fixture.gateway.get(target, [("X-Forwarded-For", forwardedFor)])
+                let fields = [("X-Forwarded-For", forwardedFor), ("X-Forwarded-User", "root")]
+                let answer = try fixture.gateway.get(target, fields)
                 return try fixture.auditRecord(try #require(answer?.value("x-request-id")))
             }
             for (list, client) in [
@@ -94,6 +95,7 @@ extension Conformance {
             let seen = fixture.origin.requests.map { $0.value("x-forwarded-for") }
             #expect(seen.first == "203.0.113.9, 127.0.0.7, 127.0.0.1")
             #expect(seen.last == "127.0.0.1", "an empty field is no element")
+            #expect(fixture.origin.requests.allSatisfy { $0.values("x-forwarded-user").isEmpty })
             fixture.gateway.terminate()
             #expect(fixture.gateway.exitStatus() == 0)
         }

@@ -70,6 +70,13 @@ enum Configuration {
         ]
     }
 
+    static func adding(_ route: Literal, to configuration: Literal) -> Literal {
+        guard case .object(let members) = configuration,
+            case .array(let routes)? = members.first(where: { $0.0 == "routes" })?.1
+        else { return configuration }
+        return configuration.merging(["routes": .array(routes + [route])])
+    }
+
     static func route(_ name: String, _ path: String, _ credentials: [String]) -> Literal {
         [
             "name": .string(name), "match": ["path": .string(path)], "upstream": "origin",

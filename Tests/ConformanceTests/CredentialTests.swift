@@ -121,6 +121,22 @@ extension Conformance {
                 #expect(answer?.value("www-authenticate") != nil)
             }
             #expect(fixture.origin.takeRequests().isEmpty)
+            // What a wrong secret could be sent for is told as well (RFC 9110 §11.6.1).
+            let answer = try fixture.gateway.get("/any/x", [basic("acme-lamps", "wrong")])
+            #expect(answer?.value("www-authenticate")?.hasSuffix("\", Basic realm=\"api\", charset=\"UTF-8\"") == true)
+            #expect(try fixture.gateway.get("/any/x")?.value("www-authenticate") == "Bearer realm=\"api\"")
+        }
+
+        @Test("a route that takes Basic alone asks for it")
+        func basicAlone() throws {
+            let own = try Fixture({
+                Configuration.adding(
+                    Configuration.route("secrets", "/basic/**", ["basic"]), to: Configuration.contract($0))
+            })
+            for fields in [[], [basic("acme-lamps", "wrong")], [("Authorization", "Basic !!!")]] {
+                let answer = try own.gateway.get("/basic/x", fields)
+                #expect(answer?.value("www-authenticate") == "Basic realm=\"api\", charset=\"UTF-8\"")
+            }
         }
 
         @Test(

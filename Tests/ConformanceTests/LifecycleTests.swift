@@ -7,13 +7,6 @@ extension Conformance {
     struct LifecycleTests {
         private static let hangup: Int32 = 1
 
-        private func adding(_ route: Literal, to configuration: Literal) -> Literal {
-            guard case .object(let members) = configuration,
-                case .array(let routes)? = members.first(where: { $0.0 == "routes" })?.1
-            else { return configuration }
-            return configuration.merging(["routes": .array(routes + [route])])
-        }
-
         @Test("SIGHUP brings new routes, keeps buckets and cuts no connection")
         func reload() throws {
             let fixture = try Fixture()
@@ -28,7 +21,8 @@ extension Conformance {
             }
             #expect(try gateway.get("/new/x")?.status == 404)
             try gateway.rewrite(
-                adding(Configuration.route("new", "/new/**", []), to: Configuration.contract(fixture.origin)))
+                Configuration.adding(
+                    Configuration.route("new", "/new/**", []), to: Configuration.contract(fixture.origin)))
             gateway.signal(Self.hangup)
             #expect(try eventually { try gateway.get("/new/x")?.status == 200 }, "\(gateway.standardError)")
             // The old connection either serves on or was told to close with a whole answer.
@@ -71,7 +65,8 @@ extension Conformance {
             client.send("GET /public/held HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(eventually { fixture.origin.requests.contains { $0.target.hasPrefix("/public/held") } })
             try fixture.gateway.rewrite(
-                adding(Configuration.route("new", "/new/**", []), to: Configuration.contract(fixture.origin)))
+                Configuration.adding(
+                    Configuration.route("new", "/new/**", []), to: Configuration.contract(fixture.origin)))
             fixture.gateway.signal(Self.hangup)
             #expect(try eventually { try fixture.gateway.get("/new/x")?.status == 200 })
             latch.open()
@@ -92,9 +87,40 @@ extension Conformance {
             for _ in 0..<5 { #expect(try gateway.get("/public/x")?.status == 200) }
             #expect(gateway.isRunning && gateway.isReady)
             try gateway.rewrite(
-                adding(Configuration.route("new", "/new/**", []), to: Configuration.contract(fixture.origin)))
+                Configuration.adding(
+                    Configuration.route("new", "/new/**", []), to: Configuration.contract(fixture.origin)))
             gateway.signal(Self.hangup)
             #expect(try eventually { try gateway.get("/new/x")?.status == 200 })
+        }
+
+        @Test("what is cut at the end of draining is recorded as that, over either protocol")
+        func cutAtTheEnd() throws {
+            let fixture = try Fixture({
+                Configuration.contract($0).merging(["limits": ["drainTimeout": "300ms"]])
+            }) { request in
+                .afterBody { _ in
+                    request.target.hasSuffix("events")
+                        ? [.text("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"), .hang]
+                        : [.hang]
+                }
+            }
+            let one = try fixture.gateway.connect()
+            one.send("GET /public/held HTTP/1.1\r\nHost: a\r\nX-Request-Id: held-1\r\n\r\n")
+            let two = try HTTP2Client(port: fixture.gateway.port)
+            _ = two.request("GET", "/public/held", "x-request-id: held-2\r\n")
+            _ = two.request("GET", "/public/events", "x-request-id: events-2\r\n")
+            func records() throws -> [JSON] {
+                try fixture.gateway.auditLines.map { try JSON.parse($0, limits: .configuration) }
+            }
+            #expect(eventually { fixture.origin.requests.count == 3 })
+            #expect(try eventually { try records().contains { $0.member("phase")?.string == "open" } })
+            fixture.gateway.terminate()
+            #expect(fixture.gateway.exitStatus() == 0)
+            for decision in ["held-1", "held-2", "events-2"] {
+                let last = try #require(try records().last { $0.member("decision")?.string == decision })
+                #expect(last.member("reason")?.string == "shut-down", "\(decision)")
+                #expect(last.member("outcome")?.string == "admitted", "\(decision)")
+            }
         }
 
         @Test("SIGTERM lets the request in flight finish, turns ready to 503 and exits 0", arguments: [15, 2])

@@ -269,6 +269,30 @@ extension Conformance {
             #expect(try records(fixture, of: answer).last?.member("reason")?.string == "closed")
         }
 
+        @Test("an event stream whose client takes nothing ends for that, not for silence")
+        func stalledEvents() throws {
+            let fixture = try Fixture({
+                Self.configuration($0).merging(["limits": ["bodyTimeout": "1s", "minimumAnswerRate": 0]])
+            }) { _ in
+                .afterBody { _ in
+                    [
+                        .text("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
+                        .sendMany([UInt8](repeating: 0x3a, count: 65_536), times: 4_096), .hang,
+                    ]
+                }
+            }
+            let client = try fixture.gateway.connect(receiveBuffer: 4_096)
+            client.send("GET /public/events HTTP/1.1\r\nHost: a\r\nX-Request-Id: stalled\r\n\r\n")
+            var reason: String?
+            _ = try eventually {
+                let records = try fixture.gateway.auditLines.map { try JSON.parse($0, limits: .configuration) }
+                reason = records.first { $0.member("phase")?.string == "close" }?.member("reason")?.string
+                return reason != nil
+            }
+            #expect(reason == "client-stalled")
+            client.close()
+        }
+
         @Test("half a tunnel goes on: what comes after the other side's end arrives whole")
         func halfClose() throws {
             let size = 3 << 20

@@ -10,11 +10,11 @@ extension Conformance {
 
         /// A gateway before an origin that speaks TLS with a certificate of these names.
         private func gateway(
-            names: String, _ tls: Literal, files: [String: [UInt8]] = [:], asksForCertificates: Bool = false,
+            names: String?, _ tls: Literal, files: [String: [UInt8]] = [:], asksForCertificates: Bool = false,
             host: String = "127.0.0.1"
         ) throws -> TLSGateway {
             let authority = try Self.authority.get()
-            let pair = try authority.make("origin", names: names)
+            let pair = try authority.make("origin", subject: "/CN=localhost", names: names)
             let context = try TLSServerContext(
                 TLSServerSettings(
                     certificates: [TLSKeyPair(chain: pair.chain, key: pair.keyBytes)],
@@ -60,6 +60,14 @@ extension Conformance {
             #expect(tls.origin.requests.isEmpty)
             #expect(try status(gateway(names: "IP:127.0.0.2", ["tls": Self.trusted])) == 502)
             #expect(try status(gateway(names: "DNS:other.test", ["tls": Self.trusted], host: "localhost")) == 502)
+        }
+
+        @Test("a common name is no host name")
+        func commonName() throws {
+            for (names, expected) in [("DNS:localhost", 200), (nil, 502)] as [(String?, Int)] {
+                let tls = try gateway(names: names, ["tls": Self.trusted], host: "localhost")
+                #expect(try status(tls) == expected)
+            }
         }
 
         @Test("an upstream over HTTP/2 is asked for it by ALPN, and one that does not speak it is 502")

@@ -115,6 +115,31 @@ extension Conformance {
             #expect(try gateway.metric(name, "route=\"gone\"", "result=\"copied\"") == 5)
         }
 
+        @Test("a mirror's answer is read for a megabyte, not to an end that may never come")
+        func endlessMirror() throws {
+            let (main, chunk) = (try RawOrigin(), [UInt8](repeating: 7, count: 65_536))
+            let shadow = try RawOrigin { _ in
+                .beforeBody([.text("HTTP/1.1 200 OK\r\n\r\n"), .sendMany(chunk, times: 64), .hang])
+            }
+            let gateway = try gateway(
+                ["main": upstream(main), "shadow": upstream(shadow, with: ["responseTimeout": "1h"])],
+                [route("all", ["mirror": ["upstream": "shadow"]])])
+            #expect(try gateway.get("/all/x")?.status == 200)
+            #expect(eventually { shadow.closedConnections == 1 })
+        }
+
+        @Test("what is sent again earns no further retries")
+        func retriesAreNoRequests() throws {
+            let origin = try RawOrigin { _ in .afterBody { _ in [.close] } }
+            let broken = upstream(origin).merging([
+                "retries": ["percent": 50, "perSecond": 0], "ejection": ["failures": 0],
+            ])
+            let gateway = try gateway(["main": broken], [route("all", [:])])
+            for _ in 0..<300 { #expect(try gateway.get("/all/x")?.status == 502) }
+            // One reserve of a hundred, and one for every second request.
+            #expect((540...550).contains(origin.connections), "\(origin.connections)")
+        }
+
         @Test("health checks take an endpoint out and bring it back; without any other one that is 503")
         func healthChecks() throws {
             let isWell = Latch()

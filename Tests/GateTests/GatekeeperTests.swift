@@ -171,6 +171,26 @@ private struct Keeper {
         #expect(try keeper.status("GET /things/a", known) == 200, "a known credential is no guess")
     }
 
+    @Test func addressesOfOneIPv6SiteShareABucket() throws {
+        var keeper = try Keeper(
+            quota: Quota(requestsPerMinute: 60, burst: 1), failures: Quota(requestsPerMinute: 60, burst: 1))
+        func come(from text: String) throws {
+            keeper.peer = Peer(address: try #require(PeerAddress(text: Array(text.utf8))))
+        }
+        try come(from: "2001:db8:0:1::1")
+        #expect(try keeper.status("GET /public/a") == 200)
+        #expect(try keeper.status("GET /things/a", "x-cr-api-token: tgt_a") == 401)
+        try come(from: "2001:db8:0:1:ffff::2")
+        #expect(try keeper.status("GET /public/a") == 429)
+        #expect(try keeper.status("GET /things/a", "x-cr-api-token: tgt_b") == 429)
+        try come(from: "2001:db8:0:2::1")
+        #expect(try keeper.status("GET /public/a") == 200)
+        try come(from: "192.0.2.1")
+        #expect(try keeper.status("GET /public/a") == 200)
+        try come(from: "192.0.2.2")
+        #expect(try keeper.status("GET /public/a") == 200)
+    }
+
     @Test func whoGuessesBehindATrustedProxyShutsOutNobodyElse() throws {
         var keeper = try Keeper(
             failures: Quota(requestsPerMinute: 60, burst: 1), trusted: [try #require(AddressBlock("::"))])

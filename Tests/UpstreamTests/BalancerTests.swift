@@ -68,6 +68,23 @@ import Upstream
         #expect(seen == [0, 1, 3])
     }
 
+    @Test func whoHasLittleToDoHeedsWeightsToo() {
+        for load in 0...1 {
+            var balancer = balancer(.leastRequest, [1, 3])
+            var random = SeededGenerator(seed: 4)
+            for endpoint in 0..<2 { for _ in 0..<load { balancer.began(endpoint) } }
+            var counts = [0, 0]
+            for _ in 0..<4_000 { counts[balancer.choose(key: 0, random: random.next()) ?? 0] += 1 }
+            // With one request each the heavier has less to do for its weight.
+            if load == 0 { #expect((900...1_100).contains(counts[0])) } else { #expect(counts[0] == 0) }
+        }
+        var three = balancer(.leastRequest, [1, 10, 10])
+        var random = SeededGenerator(seed: 5)
+        var counts = [0, 0, 0]
+        for _ in 0..<21_000 { counts[three.choose(key: 0, random: random.next()) ?? 0] += 1 }
+        #expect((800...1_200).contains(counts[0]) && (9_500...10_500).contains(counts[1]), "\(counts)")
+    }
+
     @Test func loadCountsPerWeight() {
         var balancer = balancer(.leastRequest, [3, 1])
         var random = SeededGenerator(seed: 3)
