@@ -10,8 +10,8 @@ package struct Balancer: Sendable {
     package enum Policy: Sendable, Hashable {
         /// In turn; smooth, so that a heavy endpoint's turns are spread evenly.
         case roundRobin
-        /// The less busy of two that are drawn by chance and weight, requests counted per weight; of two that are as busy as
-        /// each other the one that was drawn first, so that an upstream with little to do heeds weights too.
+        /// The less busy of two that are drawn by chance and weight, requests counted per weight; the one drawn first if it is
+        /// idle, so that the shares of an upstream with little to do are those of the weights, too.
         case leastRequest
         /// By the client, with rendezvous hashing: each keeps its endpoint while that can be chosen, and an endpoint
         /// that comes or goes moves only its own share.
@@ -96,7 +96,8 @@ package struct Balancer: Sendable {
         guard let one = draw(random >> 32, skipped, nil) else { return nil }
         guard let other = draw(random & 0xffff_ffff, skipped, one) else { return one }
         let (left, right) = (members[one], members[other])
-        return left.load * right.weight <= right.load * left.weight ? one : other
+        if left.load == 0 { return one }
+        return (left.load + 1) * right.weight <= (right.load + 1) * left.weight ? one : other
     }
 
     /// One of those that may be chosen, by weight.
