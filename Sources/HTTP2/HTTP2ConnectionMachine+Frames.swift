@@ -122,7 +122,8 @@ extension HTTP2ConnectionMachine {
         guard role == .client || budget.spendReset() else {
             throw .connection(.enhanceYourCalm, "There are too many resets.")
         }
-        return .reset(stream: stream, HTTP2ErrorCode(received: payload.readableBytesUInt8Span.integer(at: 0)))
+        let code = HTTP2ErrorCode(received: payload.readableBytesUInt8Span.integer(at: 0))
+        return .reset(stream: stream, code, byPeer: true)
     }
 
     // MARK: SETTINGS (§6.5)

@@ -45,8 +45,8 @@ package struct HTTP2ConnectionMachine: ~Copyable, Sendable {
         case malformed(stream: UInt32, octets: Int)
         /// A new stream was one too many, or came after GOAWAY. It is reset already, and may be sent again elsewhere.
         case refused(stream: UInt32)
-        /// An open stream is gone, because the peer has reset it or done something wrong on it.
-        case reset(stream: UInt32, HTTP2ErrorCode)
+        /// An open stream is gone: the peer has reset it, or else has done something wrong on it.
+        case reset(stream: UInt32, HTTP2ErrorCode, byPeer: Bool)
         /// More may be sent on a stream; on all of them when it is 0.
         case windowOpened(stream: UInt32)
         /// The peer takes no streams above this one.
@@ -327,7 +327,7 @@ package struct HTTP2ConnectionMachine: ~Copyable, Sendable {
         guard budget.spendReset() else {
             return fail(.connection(.enhanceYourCalm, "There are too many broken streams."))
         }
-        return wasOpen ? .reset(stream: stream, code) : nil
+        return wasOpen ? .reset(stream: stream, code, byPeer: false) : nil
     }
 
     mutating func remove(_ stream: UInt32, _ ending: ClosedStreams.Ending) {

@@ -191,7 +191,12 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         recordMalformed(.malformed(reason), worker.now())
     }
 
-    /// The same where the stream is open, and the client is answered.
+    /// What followed a request that was whole so far is against HTTP/2: its stream is reset already.
+    func requestBroke() {
+        if exchange.isOpen { finishRecord(.malformed, reason: "request-broken", worker.now()) }
+    }
+
+    /// A head that is none, where the stream is open and the client is answered.
     func refuseHead(_ reason: MalformedRequest, octets: Int) {
         let now = worker.now()
         machine.unreadableBytes = octets

@@ -110,7 +110,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             guard let stream = streams[id] else { return }
             stream.deliverEnd(trailers)
             note(stream)
-        case .reset(let id, _):
+        case .reset(let id, _, let isByPeer):
+            if !isByPeer { streams[id]?.handler?.requestBroke() }
             streams[id]?.cancel()
         case .windowOpened(let id):
             lastProgress = now

@@ -36,13 +36,22 @@ struct UpstreamHead: ~Copyable {
             out.append(isSecure ? "\r\nx-forwarded-proto: https\r\n" : "\r\nx-forwarded-proto: http\r\n")
         }
 
-        /// `forwarded: for=192.0.2.1;proto=http`, without a line end.
-        fileprivate func appendElement(to out: inout ByteWriter) {
-            let isV4 = address.isV4
-            out.append(isV4 ? "forwarded: for=" : "forwarded: for=\"[")
-            out.append(text)
-            if !isV4 { out.append("]\"") }
+        /// `forwarded: for=192.0.2.1;proto=http`, without a line end; before it the client for whom a trusted proxy speaks.
+        fileprivate func appendElement(behind: PeerAddress?, to out: inout ByteWriter) {
+            out.append("forwarded: ")
+            if let behind {
+                behind.withText { Self.append(node: $0, isV4: behind.isV4, to: &out) }
+                out.append(", ")
+            }
+            Self.append(node: text.span, isV4: address.isV4, to: &out)
             out.append(isSecure ? ";proto=https" : ";proto=http")
+        }
+
+        /// RFC 7239 §6: an IPv6 address stands in brackets and quotes.
+        private static func append(node: Span<UInt8>, isV4: Bool, to out: inout ByteWriter) {
+            out.append(isV4 ? "for=" : "for=\"[")
+            out.append(node)
+            if !isV4 { out.append("]\"") }
         }
 
         /// The last field and the end of the head: `via` with the protocol that the client speaks.
@@ -121,7 +130,8 @@ struct UpstreamHead: ~Copyable {
             if !passesTrace { Traceparent.append(decision, spanID: spanID, to: &out) }
             out.append("\r\n")
             if setsForwarded {
-                Self.appendForwarded(head, raw, isTrusted: isTrusted, client, to: &out)
+                let behind = isTrusted ? gatekeeper.clientBehind(client.address, head, in: buffer) : nil
+                Self.appendForwarded(head, raw, isTrusted: isTrusted, behind: behind, client, to: &out)
             }
             client.appendVia(to: &out)
         }
@@ -129,7 +139,8 @@ struct UpstreamHead: ~Copyable {
 
     /// Forwarded and X-Forwarded-*: for a trusted peer its own list with one more hop, for others anew.
     private static func appendForwarded(
-        _ head: RequestHead, _ raw: RawSpan, isTrusted: Bool, _ client: borrowing ClientFacts, to out: inout ByteWriter
+        _ head: RequestHead, _ raw: RawSpan, isTrusted: Bool, behind: PeerAddress?, _ client: borrowing ClientFacts,
+        to out: inout ByteWriter
     ) {
         out.append("x-forwarded-for: ")
         if isTrusted {
@@ -145,7 +156,7 @@ struct UpstreamHead: ~Copyable {
             out.append(raw.extracting(head.authority.range))
             out.append("\r\n")
         }
-        client.appendElement(to: &out)
+        client.appendElement(behind: behind, to: &out)
         if !head.authority.isEmpty {
             out.append(";host=\"")
             out.append(raw.extracting(head.authority.range))

@@ -126,7 +126,7 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
             stream.deliver(bytes)
         case .end(let id, let trailers):
             streams[id]?.deliverEnd(trailers)
-        case .reset(let id, let code):
+        case .reset(let id, let code, _):
             streams[id]?.fail(isUnprocessed: code == .refusedStream)
         case .windowOpened(let id):
             if id != 0, let stream = streams[id] { enqueue(stream) }

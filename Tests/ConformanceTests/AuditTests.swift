@@ -95,6 +95,10 @@ extension Conformance {
             let seen = fixture.origin.requests.map { $0.value("x-forwarded-for") }
             #expect(seen.first == "203.0.113.9, 127.0.0.7, 127.0.0.1")
             #expect(seen.last == "127.0.0.1", "an empty field is no element")
+            let forwarded = fixture.origin.requests.map { $0.value("forwarded") ?? "" }
+            #expect(forwarded.first?.hasPrefix("for=203.0.113.9, for=127.0.0.1;proto=http;host=") == true)
+            #expect(forwarded.dropFirst().first?.hasPrefix("for=\"[2001:db8::7]\", for=127.0.0.1;") == true)
+            #expect(forwarded.last?.hasPrefix("for=127.0.0.1;") == true)
             #expect(fixture.origin.requests.allSatisfy { $0.values("x-forwarded-user").isEmpty })
             fixture.gateway.terminate()
             #expect(fixture.gateway.exitStatus() == 0)
@@ -107,10 +111,17 @@ extension Conformance {
             let fixture = try Fixture()
             let client = try Socket.connect(port: fixture.gateway.port)
             // GET / without an authority, and a field that HTTP/2 forbids (RFC 9113 §8.2.2).
+            // GET of /public/x with an authority, which is whole, on stream 3, and behind its end a byte of content.
+            let whole =
+                [0x82, 0x86, 0x04, 0x09] + Array("/public/x".utf8) + [0x01, 0x01, UInt8(ascii: "a")]
+                + [0x0f, 0x0d, 0x01, UInt8(ascii: "5")]
             let block = [0x82, 0x84, 0x86, 0x00, 0x0a] + Array("connection".utf8) + [0x01, UInt8(ascii: "x")]
             let settings: [UInt8] = [0, 0, 0, 4, 0, 0, 0, 0, 0]
             let headers: [UInt8] = [0, 0, UInt8(block.count), 1, 5, 0, 0, 0, 1]
             #expect(client.send(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + settings + headers + block))
+            #expect(
+                client.send(
+                    [0, 0, UInt8(whole.count), 1, 4, 0, 0, 0, 3] + whole + [0, 0, 1, 0, 1, 0, 0, 0, 3, 0x61]))
             // And a PING that is none: PROTOCOL_ERROR or the like ends the connection.
             #expect(client.send([0, 0, 1, 6, 0, 0, 0, 0, 0, 7]))
             var said: [UInt8] = []
@@ -129,6 +140,8 @@ extension Conformance {
             #expect(record.member("status")?.number?.integer == 400)
             #expect(record.member("bytesIn")?.number?.integer == Int64(block.count))
             #expect(record.member("bytesOut")?.number?.integer == 0)
+            let broken = try records(fixture).filter { $0.member("reason")?.string == "request-broken" }
+            #expect(broken.count == 1 && broken.first?.member("outcome")?.string == "malformed")
         }
 
         @Test("verify accepts what was written and finds every change")

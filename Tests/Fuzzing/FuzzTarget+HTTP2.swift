@@ -195,8 +195,8 @@ private final class HTTP2Play {
                 note("malformed \(stream) \(octets)")
             case .refused(let stream):
                 note("refused \(stream)")
-            case .reset(let stream, let code):
-                note("reset \(stream) \(code)")
+            case .reset(let stream, let code, let isByPeer):
+                note("reset \(stream) \(code) \(isByPeer)")
                 unsent[stream] = nil
             case .windowOpened:
                 for stream in unsent.keys.sorted() { send(stream) }

@@ -140,7 +140,7 @@ package final class HTTP2Client {
             case .end(let stream, let trailers):
                 answers[stream, default: Answer()].isWhole = true
                 answers[stream]?.trailers = trailers.map { String(buffer: $0) }
-            case .reset(let stream, let code):
+            case .reset(let stream, let code, _):
                 answers[stream, default: Answer()].reset = code
             case .goAway(let lastStream, let code):
                 goAways.append((lastStream, code))

@@ -137,7 +137,7 @@ package final class HTTP2Origin: Sendable {
                     for step in answer(request) {
                         guard perform(step, on: stream) else { return false }
                     }
-                case .reset(let stream, _):
+                case .reset(let stream, _, _):
                     open[stream] = nil
                     waiting.removeAll { $0.stream == stream }
                 case .failed:
