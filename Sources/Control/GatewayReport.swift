@@ -113,13 +113,9 @@ package struct GatewayReport: Sendable {
                 "tollgate_http2_connection_errors_total",
                 help: "HTTP/2 connections ended for what the client did: a flood of frames, or against the protocol.",
                 kind: .counter,
-                samples: [
-                    MetricSample(
-                        labels: [(name: "reason", value: "flood")], .integer(sum(\.floodedHTTP2))),
-                    MetricSample(
-                        labels: [(name: "reason", value: "protocol")],
-                        .integer(max(0, sum(\.brokenHTTP2) - sum(\.floodedHTTP2)))),
-                ]),
+                samples: [("flood", sum(\.floodedHTTP2)), ("protocol", sum(\.brokenHTTP2))].map { reason, count in
+                    MetricSample(labels: [(name: "reason", value: reason)], .integer(count))
+                }),
             .one(
                 "tollgate_http2_refused_streams_total",
                 "Requests of HTTP/2 refused unread: beyond limits.maximumStreams, or after GOAWAY.", .counter,

@@ -297,15 +297,17 @@ package final class Gatekeeper {
     ) -> (LimitVerdict, affinity: UInt64) {
         let quota = snapshot.limits.quota
         if let client = clientBehind(peer.address, head, in: bytes) {
-            let key = LimiterKey(namespace: Namespace.peer, client.site.bytes)
-            let cell = shared.limiter.cell(for: key, quota: quota, now: now.monotonic)
-            return (take(cell, now: now), client.affinity)
+            return (take(cell(of: client, in: Namespace.peer, quota, now), now: now), client.affinity)
         }
         if let cell = peer.cell, cell.quota == quota { return (take(cell, now: now), peer.affinity) }
-        let cell = shared.limiter.cell(
-            for: LimiterKey(namespace: Namespace.peer, peer.address.site.bytes), quota: quota, now: now.monotonic)
+        let cell = cell(of: peer.address, in: Namespace.peer, quota, now)
         peer.cell = cell
         return (take(cell, now: now), peer.affinity)
+    }
+
+    private func cell(of address: PeerAddress, in namespace: UInt8, _ quota: Quota, _ now: Now) -> Cell {
+        let key = LimiterKey(namespace: namespace, address.site.bytes)
+        return shared.limiter.cell(for: key, quota: quota, now: now.monotonic)
     }
 
     /// The client that a trusted proxy speaks for, by X-Forwarded-For; nil where the peer speaks for itself.
@@ -319,12 +321,10 @@ package final class Gatekeeper {
     private func failureCell(_ peer: inout Peer, _ head: RequestHead, in bytes: ByteBuffer, now: Now) -> Cell {
         let quota = snapshot.limits.failures
         if let client = clientBehind(peer.address, head, in: bytes) {
-            let key = LimiterKey(namespace: Namespace.failures, client.site.bytes)
-            return shared.limiter.cell(for: key, quota: quota, now: now.monotonic)
+            return cell(of: client, in: Namespace.failures, quota, now)
         }
         if let cell = peer.failures, cell.quota == quota { return cell }
-        let cell = shared.limiter.cell(
-            for: LimiterKey(namespace: Namespace.failures, peer.address.site.bytes), quota: quota, now: now.monotonic)
+        let cell = cell(of: peer.address, in: Namespace.failures, quota, now)
         peer.failures = cell
         return cell
     }

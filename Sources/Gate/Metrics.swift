@@ -98,9 +98,9 @@ package final class LoopMetrics: Sendable {
     package let badProxyHeaders = Counter()
     /// Connections closed at once because their address had all its places.
     package let crowdedOut = Counter()
-    /// Connections of HTTP/2 that ended for what the client did.
+    /// Connections of HTTP/2 that ended because the client did not keep to the protocol.
     package let brokenHTTP2 = Counter()
-    /// Those of them that cost too much for what they brought, or took nothing.
+    /// Those that cost too much for what they brought, or took nothing.
     package let floodedHTTP2 = Counter()
     /// Requests of HTTP/2 that were reset unread: beyond `limits.maximumStreams`, or after GOAWAY.
     package let refusedStreams = Counter()

@@ -319,8 +319,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     }
 
     private func report(_ error: HTTP2Error) {
-        worker.metrics.brokenHTTP2.add()
-        if error.code == .enhanceYourCalm { worker.metrics.floodedHTTP2.add() }
+        let isFlood = error.code == .enhanceYourCalm
+        (isFlood ? worker.metrics.floodedHTTP2 : worker.metrics.brokenHTTP2).add()
         worker.shared.logger.debug(
             "A client's HTTP/2 connection is ended.",
             metadata: [

@@ -32,6 +32,7 @@ final class Worker {
     static let maximumProofs = 4096
     /// Password hashes of one loop that may wait for a thread.
     static let maximumHashes = 64
+
     let reactor: Reactor
     let shared: Shared
     let metrics: LoopMetrics
