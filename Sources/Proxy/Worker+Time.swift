@@ -16,7 +16,7 @@ extension Worker {
     private static let maximumReviews = 20
     /// Deadlines that are acted on before the sockets have their turn again, up to some 50 µs each: who lets many connections
     /// time out at once holds up nobody else's requests.
-    private static let maximumDue = 4
+    private static let maximumDue = 2
 
     func startTicking() {
         guard !isStopped else { return }

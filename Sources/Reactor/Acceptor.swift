@@ -4,7 +4,7 @@ import Glibc
 /// Takes the connections of a listening socket, on one reactor. Others may do so from the same socket.
 package final class Acceptor: EventSource {
     /// Connections taken at a time before others get their turn: each costs as much as two requests.
-    private static let maximumAccepts = 4
+    private static let maximumAccepts = 2
     /// Pause after the process ran out of descriptors or memory.
     static let pause: Int64 = 100_000_000
 
