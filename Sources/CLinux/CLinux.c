@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -45,6 +46,11 @@ int tollgate_epoll_wait(int poll, struct tollgate_event *events, int count, int 
         events[i].events = raw[i].events;
     }
     return ready;
+}
+
+int tollgate_allowed_cores(void) {
+    cpu_set_t allowed;
+    return sched_getaffinity(0, sizeof allowed, &allowed) < 0 ? -errno : CPU_COUNT(&allowed);
 }
 
 void tollgate_name_thread(const char *name) {

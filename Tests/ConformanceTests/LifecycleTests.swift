@@ -1,3 +1,4 @@
+import Foundation
 import StrictJSON
 import TestKit
 import Testing
@@ -180,6 +181,17 @@ extension Conformance {
             #expect(reasons("/public/events") == ["open -", "close shut-down"])
             let run = try GatewayProcess.run(["audit", "verify", "audit"], in: gateway.directory)
             #expect(run.status == 0, "\(run.output)\(run.errors)")
+        }
+
+        @Test("by default there is a loop for each core that the process may use, not for each that the machine has")
+        func loops() throws {
+            let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+            let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") })
+            let core = try #require(
+                line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) })
+            let gateway = try GatewayProcess(["routes": []], onCore: core)
+            let loops = Set(gateway.threads).filter { $0.hasPrefix("tollgate-") }
+            #expect(loops == ["tollgate-0"])
         }
 
         @Test("an idle gateway ends at once")

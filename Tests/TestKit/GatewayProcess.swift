@@ -26,9 +26,10 @@ package final class GatewayProcess: Sendable {
     ///   - configuration: the members of `gateway.json`; `listeners`, `admin` and `audit` are added where absent.
     ///   - files: further files by their path inside the directory, such as `policies/things.json`.
     ///   - activation: the socket of the public listener and its port, handed over as a service manager does.
+    ///   - core: the one core that the process may use.
     package init(
         _ configuration: Literal, files: [String: [UInt8]] = [:], environment: [String: String] = [:],
-        activation: (socket: Socket, port: Int)? = nil
+        activation: (socket: Socket, port: Int)? = nil, onCore core: Int? = nil
     ) throws {
         directory = try TemporaryDirectory.make()
         ownsDirectory = true
@@ -40,7 +41,7 @@ package final class GatewayProcess: Sendable {
         process = NIOLockedValueBox(
             try Self.launch(
                 ["serve", "--config", directory + "/gateway.json"], directory: directory, environment: environment,
-                activation: activation?.socket))
+                activation: activation?.socket, onCore: core))
         try waitUntilReady()
     }
 
@@ -128,6 +129,14 @@ package final class GatewayProcess: Sendable {
         guard let status = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8) else { return nil }
         let line = status.split(separator: "\n").first { $0.hasPrefix(name + ":") }
         return line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }
+    }
+
+    /// The names of the process's threads.
+    package var threads: [String] {
+        let folder = "/proc/\(processID)/task"
+        let tasks = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return tasks.compactMap { try? String(contentsOfFile: "\(folder)/\($0)/comm", encoding: .utf8) }
+            .map { $0.trimmingCharacters(in: .newlines) }
     }
 
     // MARK: Talking to it
@@ -229,7 +238,7 @@ extension GatewayProcess {
 
     static func launch(
         _ arguments: [String], directory: String, environment: [String: String], prefix: String = "",
-        activation: Socket? = nil
+        activation: Socket? = nil, onCore core: Int? = nil
     ) throws -> Process {
         let process = Process()
         process.executableURL = URL(filePath: executable)
@@ -243,6 +252,10 @@ extension GatewayProcess {
             process.arguments =
                 ["-c", #"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3<&0 </dev/null"#, executable] + arguments
             process.standardInput = FileHandle(fileDescriptor: activation.descriptor, closeOnDealloc: false)
+        }
+        if let core {
+            process.executableURL = URL(filePath: "/usr/bin/taskset")
+            process.arguments = ["-c", "\(core)", executable] + arguments
         }
         process.standardOutput = try output(directory + "/\(prefix)stdout.txt")
         process.standardError = try output(directory + "/\(prefix)stderr.txt")

@@ -29,6 +29,9 @@ int tollgate_epoll_remove(int poll, int descriptor);
 // Up to 128 events; an interrupted wait returns 0 events. `milliseconds` below 0 waits without end.
 int tollgate_epoll_wait(int poll, struct tollgate_event *events, int count, int milliseconds);
 
+// Cores that the calling thread may run on (sched_getaffinity(2)); an error where the kernel knows more than 1,024.
+int tollgate_allowed_cores(void);
+
 // Names the calling thread, cut to the 15 characters the kernel keeps.
 void tollgate_name_thread(const char *name);
 

@@ -31,7 +31,9 @@ package struct GatewaySettings: Sendable {
                 "listeners", \.listeners, .list(.object(ListenerSettings.shape), atLeast: 1, orElse: "name a listener"),
                 "Where clients connect."),
             Field("admin", \.admin, .object(AdminSettings.shape), "Health, readiness and metrics."),
-            Field("workers", \.workers, .integer(0...1024), "Event loops; 0 means one per core."),
+            Field(
+                "workers", \.workers, .integer(0...1024),
+                "Event loops; 0 means one for each core that the process may use."),
             Field(
                 "issuers", \.issuers, .named(.name, IssuerSettings.shape), "Who may issue JSON Web Tokens, by name."),
             Field(

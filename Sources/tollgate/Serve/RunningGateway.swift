@@ -3,7 +3,6 @@ import Authentication
 import Control
 import Gate
 import Logging
-import NIOCore
 import Proxy
 import RateLimit
 import Reactor
@@ -55,7 +54,7 @@ final class RunningGateway: Sendable {
         let log = logger(settings.logging)
         for warning in plan.warnings { log.warning("\(warning)") }
 
-        let workers = settings.workers > 0 ? settings.workers : System.coreCount
+        let workers = settings.workers > 0 ? settings.workers : AvailableCores.count
         // The trail first: where it is another gateway's, nothing else has begun that would have to be ended.
         var trail = settings.audit.trail
         // The process before goes on to write for as long as it has requests.
@@ -86,7 +85,7 @@ final class RunningGateway: Sendable {
                 publication,
                 options: GatewayServer.Options(
                     listeners: listeners, workers: workers, maximumClients: settings.rateLimit.maximumClients,
-                    verifierThreads: System.coreCount),
+                    verifierThreads: AvailableCores.count),
                 audit: audit, tickets: tickets, logger: log)
         } catch {
             await client.shutdown()
