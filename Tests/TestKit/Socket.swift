@@ -71,11 +71,23 @@ package final class Socket: Sendable {
         return (listener, Int(UInt16(bigEndian: address.sin_port)))
     }
 
-    /// A port nobody listens on at this moment.
+    /// Below those that the system gives to connections, and to listeners that name none (`ip_local_port_range`): only who
+    /// asks for one here gets it. Each process begins somewhere else, so that two hardly ever give the same one.
+    private static let portsToGive = 10_000..<32_000
+    private static let nextPort = NIOLockedValueBox(Int.random(in: portsToGive))
+
+    /// A port nobody listens on at this moment, and that nobody else in this process is given for a while.
     package static func freePort() throws -> Int {
-        let (listener, port) = try listen()
-        listener.close()
-        return port
+        for _ in portsToGive {
+            let port = nextPort.withLockedValue { next in
+                next = portsToGive.contains(next + 1) ? next + 1 : portsToGive.lowerBound
+                return next
+            }
+            guard let (listener, _) = try? listen(port: port) else { continue }
+            listener.close()
+            return port
+        }
+        throw Failure(call: "bind to any port of \(portsToGive)", code: EADDRINUSE)
     }
 
     /// The next connection, or nil once the listener is shut down.
