@@ -9,6 +9,8 @@ package import NIOCore
 package final class Reactor {
     /// Events taken from the kernel at a time.
     private static let batch = 128
+    /// Sources that are called again in one round.
+    private static let maximumAgain = 4
     /// Bytes one read can take; the buffer is shared by all connections of the loop.
     package static let readSize = 65536
 
@@ -29,6 +31,7 @@ package final class Reactor {
     private var freeSlots: [Int] = []
     private var timers: [Timer] = []
     private var nextTimer: UInt64 = 0
+    /// Sources that did not get to their end, in the order of their turns.
     private var again: [any EventSource] = []
     private var deferred: [() -> Void] = []
     private var ending: [any RoundParticipant] = []
@@ -88,7 +91,8 @@ package final class Reactor {
         freeSlots.append(index)
     }
 
-    /// Calls the source again in the next round although the kernel will not say that it is ready again.
+    /// Calls the source again, in the next round or one soon after it, although the kernel will not say that it is ready again.
+    /// A source asks once until it is called.
     func callAgain(_ source: any EventSource) {
         again.append(source)
     }
@@ -171,8 +175,8 @@ package final class Reactor {
             guard count >= 0 else { fatalError("\(ReactorError(call: "epoll_wait", code: -count))") }
             now = Clocks.monotonic()
             unixNow = Clocks.unix()
-            for index in 0..<Int(count) { dispatch(events[index]) }
             runAgain()
+            for index in 0..<Int(count) { dispatch(events[index]) }
             fireTimers()
             run(handle.takeTasks())
             endRound()
@@ -215,10 +219,12 @@ package final class Reactor {
         if gathering.count >= Self.maximumGathering { sendGathered() }
     }
 
+    /// Before the events of the round, so that nobody has two turns in one, and a few at a time: however many have more to
+    /// read than fits into a turn, connections are accepted and deadlines are kept.
     private func runAgain() {
         guard !again.isEmpty else { return }
-        let sources = again
-        again.removeAll(keepingCapacity: true)
+        let sources = Array(again.prefix(Self.maximumAgain))
+        again.removeFirst(sources.count)
         for source in sources {
             source.ready(0)
             runDeferred()

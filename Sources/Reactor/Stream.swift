@@ -67,6 +67,8 @@ package final class Stream: ByteStream, EventSource {
     private var hasEnded = false
     private var mayHaveEnded = false
     private var isInRead = false
+    /// Whether the reactor is going to call again.
+    private var isCalledAgain = false
     private var hasFailed = false
 
     /// What the socket has not taken yet.
@@ -126,15 +128,24 @@ package final class Stream: ByteStream, EventSource {
         guard reads != isReading else { return }
         isReading = reads
         // Later, so that nobody is called from within its own call.
-        if reads, isReadable, !isInRead { reactor.callAgain(self) }
+        if reads, isReadable, !isInRead { beCalledAgain() }
+    }
+
+    /// Once, however often it is asked for: who asked twice would have two turns in each round, and ask twice in each.
+    private func beCalledAgain() {
+        guard !isCalledAgain else { return }
+        isCalledAgain = true
+        reactor.callAgain(self)
     }
 
     func ready(_ events: UInt32) {
+        if events == 0 { isCalledAgain = false }
         if events & (Events.input | Events.peerEnded | Events.hangUp | Events.error) != 0 { isReadable = true }
         if events & (Events.peerEnded | Events.hangUp | Events.error) != 0 { mayHaveEnded = true }
         if events & Events.error != 0 { hasFailed = true }
         if events & Events.output != 0, waiting.readableBytes > 0 { flush() }
-        if isReadable, isReading || hasFailed { read() }
+        // Whoever is going to be called again has its turn then.
+        if isReadable, !isCalledAgain, isReading || hasFailed { read() }
     }
 
     private func read() {
@@ -143,7 +154,7 @@ package final class Stream: ByteStream, EventSource {
         var reads = 0
         // A broken connection is noticed even while reading is paused, and after the peer's end.
         while isReadable, isOpen, hasFailed || isReading && !hasEnded {
-            guard reads < Self.maximumReads else { return reactor.callAgain(self) }
+            guard reads < Self.maximumReads else { return beCalledAgain() }
             reads += 1
             reactor.scratch.clear()
             let descriptor = self.descriptor
@@ -240,7 +251,7 @@ package final class Stream: ByteStream, EventSource {
         hasFailed = true
         isReadable = true
         waiting = ByteBuffer()
-        reactor.callAgain(self)
+        beCalledAgain()
         return nil
     }
 

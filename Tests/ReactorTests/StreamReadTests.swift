@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import NIOConcurrencyHelpers
 import NIOCore
 import Reactor
 import TestKit
@@ -67,6 +68,27 @@ struct StreamReadTests {
             connection.peer.close()
             #expect(connection.journal.has(.closed))
             #expect(connection.journal.entries == [.ended, .closed])
+        }
+    }
+
+    @Test("who always has more to read has one turn in a round, however often the kernel and the handler ask for it")
+    func alwaysFull() async throws {
+        try await withReactor { reactor in
+            let most = NIOLockedValueBox(0)
+            let connection = try await Connection(reactor) { recorder in
+                let reads = ReadsInRound { count in most.withLockedValue { $0 = max($0, count) } }
+                recorder.onReceived = { recorder, _ in
+                    guard let stream = recorder.stream else { return }
+                    reads.note(on: stream.reactor)
+                    stream.setReading(false)
+                    stream.reactor.afterEvent { stream.setReading(true) }
+                }
+            }
+            connection.peer.send([UInt8](repeating: 0, count: 32 << 20))
+            connection.peer.finishSending()
+            #expect(connection.journal.has(.ended))
+            #expect(connection.journal.bytes.count == 32 << 20)
+            #expect(most.withLockedValue { $0 } <= 4)
         }
     }
 
@@ -236,5 +258,25 @@ struct StreamReadTests {
             #expect(eventually { finished.entries.count == 2 })
             #expect(fired.entries == [.note("due")])
         }
+    }
+}
+
+/// Counts what is read in each round.
+private final class ReadsInRound: RoundParticipant {
+    private var count = 0
+    private let tell: (Int) -> Void
+
+    init(_ tell: @escaping (Int) -> Void) {
+        self.tell = tell
+    }
+
+    func note(on reactor: Reactor) {
+        if count == 0 { reactor.atRoundEnd(self) }
+        count += 1
+    }
+
+    func roundEnded() {
+        tell(count)
+        count = 0
     }
 }
