@@ -111,9 +111,12 @@ package struct GatewayReport: Sendable {
                 sum(\.badProxyHeaders)),
             MetricFamily(
                 "tollgate_http2_connection_errors_total",
-                help: "HTTP/2 connections ended for what the client did: a flood of frames, or against the protocol.",
+                help:
+                    "HTTP/2 connections ended for what the client did: a flood of frames, against the protocol, or too slow.",
                 kind: .counter,
-                samples: [("flood", sum(\.floodedHTTP2)), ("protocol", sum(\.brokenHTTP2))].map { reason, count in
+                samples: [
+                    ("flood", sum(\.floodedHTTP2)), ("protocol", sum(\.brokenHTTP2)), ("timeout", sum(\.stalledHTTP2)),
+                ].map { reason, count in
                     MetricSample(labels: [(name: "reason", value: reason)], .integer(count))
                 }),
             .one(

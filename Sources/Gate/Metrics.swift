@@ -100,8 +100,10 @@ package final class LoopMetrics: Sendable {
     package let crowdedOut = Counter()
     /// Connections of HTTP/2 that ended because the client did not keep to the protocol.
     package let brokenHTTP2 = Counter()
-    /// Those that cost too much for what they brought, or took nothing.
+    /// Those that cost too much for what they brought.
     package let floodedHTTP2 = Counter()
+    /// Those that did not go on in time: took nothing of their answers, or did not end a header block.
+    package let stalledHTTP2 = Counter()
     /// Requests of HTTP/2 that were reset unread: beyond `limits.maximumStreams`, or after GOAWAY.
     package let refusedStreams = Counter()
     /// Indexed by `HandshakeResult.rawValue`.

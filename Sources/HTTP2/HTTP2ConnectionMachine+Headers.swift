@@ -112,9 +112,7 @@ extension HTTP2ConnectionMachine {
         } catch {
             output.writeResetStream(stream, error.code)
             closed.note(stream, .resetByUs)
-            guard budget.spendReset() else {
-                throw .connection(.enhanceYourCalm, "There are too many broken streams.")
-            }
+            if !budget.spendReset() { following = fail(Self.tooManyBroken) }
             return .malformed(stream: stream, octets: octets)
         }
         var state = StreamState(sendWindow: peer.initialWindowSize, receiveWindow: limits.streamWindow)

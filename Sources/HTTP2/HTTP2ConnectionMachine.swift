@@ -306,7 +306,9 @@ package struct HTTP2ConnectionMachine: ~Copyable, Sendable {
     /// Whether the owner cannot send what is in `output`; it says so.
     package var isBlocked = false
 
-    private mutating func fail(_ error: HTTP2Error) -> Event? {
+    static let tooManyBroken = HTTP2Error.connection(.enhanceYourCalm, "There are too many broken streams.")
+
+    mutating func fail(_ error: HTTP2Error) -> Event? {
         switch error {
         case .connection(let code, _):
             phase = .failed
@@ -324,8 +326,10 @@ package struct HTTP2ConnectionMachine: ~Copyable, Sendable {
         output.writeResetStream(stream, code)
         let wasOpen = streams[stream] != nil
         if wasOpen { remove(stream, .resetByUs) }
-        guard budget.spendReset() else {
-            return fail(.connection(.enhanceYourCalm, "There are too many broken streams."))
+        if !budget.spendReset() {
+            let failure = fail(Self.tooManyBroken)
+            guard wasOpen else { return failure }
+            following = failure
         }
         return wasOpen ? .reset(stream: stream, code, byPeer: false) : nil
     }

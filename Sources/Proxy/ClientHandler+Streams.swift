@@ -93,6 +93,13 @@ extension ClientHandler {
         settle(now.monotonic)
     }
 
+    /// The client takes nothing of what its connection has for it.
+    func clientStalled() {
+        let now = worker.now()
+        guard exchange.stream == nil else { return endStream(.clientStalled, now) }
+        abort(.clientGone, reason: pace.isSlow ? "answer-too-slow" : "timeout", now)
+    }
+
     /// Asks whether the stream may go on, and ends it if not.
     func review(_ now: Now) {
         guard exchange.isOpen, exchange.stream != nil else { return }

@@ -7,8 +7,15 @@ import Reactor
 extension HTTP2ServerConnection {
     private static let second: Int64 = 1_000_000_000
 
+    /// Whether something is to be sent for which the client has no room.
+    private var owesClient: Bool { queuedBytes > 0 || machine.output.readableBytes > 0 }
+
+    /// How long the client has taken nothing, of which there was something to take.
+    private func stalled(_ now: Int64) -> Int64 { now - max(lastProgress, owedSince) }
+
     func setDeadline() {
         let rules = worker.rules
+        owedSince = owesClient ? min(owedSince, worker.now().monotonic) : .max
         if isLingering {
             deadline = lastProgress + 2 * Self.second
         } else if !machine.isEstablished {
@@ -18,9 +25,12 @@ extension HTTP2ServerConnection {
             if blockBegan != .max { deadline = blockBegan + rules.headTimeout }
             if drainBegan != .max { deadline = min(deadline, drainBegan + Self.second) }
             if streams.count == 0 {
-                deadline = min(deadline, lastProgress + (resting.isEmpty ? rules.idleTimeout : Self.second))
-            } else if queuedBytes > 0 || machine.output.readableBytes > 0 {
-                deadline = min(deadline, lastProgress + rules.bodyTimeout)
+                // Once it is drained the end of that is what it waits for.
+                if !machine.isDraining {
+                    deadline = min(deadline, lastProgress + (resting.isEmpty ? rules.idleTimeout : Self.second))
+                }
+            } else if owesClient {
+                deadline = min(deadline, max(lastProgress, owedSince) + rules.bodyTimeout)
             }
         }
         worker.noteDeadline(self)
@@ -38,12 +48,13 @@ extension HTTP2ServerConnection {
         } else if drainBegan != .max, now - drainBegan >= Self.second {
             drainBegan = .max
             machine.finishDraining()
-        } else if streams.count == 0, now - lastProgress >= rules.idleTimeout {
+        } else if streams.count == 0, !machine.isDraining, now - lastProgress >= rules.idleTimeout {
             drain()
         } else if streams.count == 0, now - lastProgress >= Self.second {
             for stream in resting { stream.cancel() }
             resting = []
-        } else if queuedBytes > 0, now - lastProgress >= rules.bodyTimeout {
+        } else if owesClient, stalled(now) >= rules.bodyTimeout {
+            endStalled()
             end(.enhanceYourCalm, "Nothing of the answers was taken in time.")
         }
     }

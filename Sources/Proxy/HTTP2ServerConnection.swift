@@ -38,6 +38,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     var lastProgress: Int64 = 0
     var drainBegan = Int64.max
     var blockBegan = Int64.max
+    var owedSince = Int64.max
 
     var deadline = Int64.max
     var wheelPlace = WheelPlace()
@@ -120,7 +121,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             // It is about streams of ours, of which there are none. The client closes when it has what it wants.
             break
         case .failed(let error):
-            report(error)
+            report(error, (error.code == .enhanceYourCalm ? worker.metrics.floodedHTTP2 : worker.metrics.brokenHTTP2))
             fail()
         }
     }
@@ -311,16 +312,15 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
 
     // MARK: Ends
 
-    /// Ends the connection for what the client did, or did not do in time.
+    /// Ends the connection for what the client did not do in time.
     func end(_ code: HTTP2ErrorCode, _ detail: StaticString) {
         machine.end(code)
-        report(.connection(code, detail))
+        report(.connection(code, detail), worker.metrics.stalledHTTP2)
         fail()
     }
 
-    private func report(_ error: HTTP2Error) {
-        let isFlood = error.code == .enhanceYourCalm
-        (isFlood ? worker.metrics.floodedHTTP2 : worker.metrics.brokenHTTP2).add()
+    private func report(_ error: HTTP2Error, _ counter: Counter) {
+        counter.add()
         worker.shared.logger.debug(
             "A client's HTTP/2 connection is ended.",
             metadata: [
@@ -343,6 +343,15 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         transport?.finishOutput()
         lastProgress = worker.now().monotonic
         setDeadline()
+    }
+
+    /// Ends the exchanges whose content the client does not take.
+    func endStalled() {
+        var stalled: [ClientHandler] = []
+        streams.forEach { _, stream in
+            if stream.content.readableBytes > 0, let handler = stream.handler { stalled.append(handler) }
+        }
+        for handler in stalled { handler.clientStalled() }
     }
 
     private func cancelAll() {

@@ -9,7 +9,7 @@ import Wire
 ///
 /// It translates only. Requests come as HTTP/1.1 heads from the machine and get their content framed; answers are parsed as
 /// they are written and go out as frames. When an exchange has ended in good order it is used again for the next one.
-final class HTTP2Stream: ByteStream {
+final class HTTP2Stream: ByteStream, Deadlined {
     /// Content that may wait for the client's windows before the writer is asked to pause, and at which it may go on.
     static let highWater = 65536
     static let lowWater = 16384
@@ -46,6 +46,9 @@ final class HTTP2Stream: ByteStream {
     private var wasWritable = true
     /// Whether the rest of a request that is answered is waited for.
     private var isLingering = false
+    /// When that is over.
+    private(set) var deadline = Int64.max
+    var wheelPlace = WheelPlace()
     /// Whether it stands in the queue of those that have content.
     var isQueued = false
     /// Whether it stands in the list of those that want to be looked at when the round ends.
@@ -69,7 +72,6 @@ final class HTTP2Stream: ByteStream {
         self.isHEAD = isHEAD
         self.isChunked = isChunked
         answer = .head
-        isLingering = false
         trailers = nil
         parser.reset()
     }
@@ -288,12 +290,21 @@ final class HTTP2Stream: ByteStream {
     /// The client has its answer and still sends: it has a second to see that, and then is told that nobody wants the rest
     /// (RFC 9113 §8.1). Some clients (curl 7.88) forget the answer when they are reset while they send.
     func linger() {
-        guard !isLingering, let reactor = connection?.worker.reactor else { return }
+        guard !isLingering, let worker = connection?.worker else { return }
         isLingering = true
-        let id = id
-        reactor.schedule(at: reactor.now + 1_000_000_000) { [self] in
-            if self.id == id, isLingering { reset() }
-        }
+        deadline = worker.now().monotonic + 1_000_000_000
+        worker.noteDeadline(self)
+    }
+
+    func deadlinePassed(now: Int64) {
+        reset()
+    }
+
+    private func endLingering() {
+        guard isLingering else { return }
+        isLingering = false
+        deadline = .max
+        connection?.worker.forgetDeadline(self)
     }
 
     private func releaseHandler() {
@@ -305,6 +316,7 @@ final class HTTP2Stream: ByteStream {
     private func drop() {
         releaseHandler()
         guard let connection else { return }
+        endLingering()
         connection.queued(-content.readableBytes)
         connection.forget(self)
         self.connection = nil
@@ -319,6 +331,7 @@ final class HTTP2Stream: ByteStream {
             drop()
             return false
         }
+        endLingering()
         giveBack(0)
         id = 0
         return true

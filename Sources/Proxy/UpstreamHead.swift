@@ -40,18 +40,19 @@ struct UpstreamHead: ~Copyable {
         fileprivate func appendElement(behind: PeerAddress?, to out: inout ByteWriter) {
             out.append("forwarded: ")
             if let behind {
-                behind.withText { Self.append(node: $0, isV4: behind.isV4, to: &out) }
+                behind.withText { Self.append(node: $0, of: behind, to: &out) }
                 out.append(", ")
             }
-            Self.append(node: text.span, isV4: address.isV4, to: &out)
+            Self.append(node: text.span, of: address, to: &out)
             out.append(isSecure ? ";proto=https" : ";proto=http")
         }
 
-        /// RFC 7239 §6: an IPv6 address stands in brackets and quotes.
-        private static func append(node: Span<UInt8>, isV4: Bool, to out: inout ByteWriter) {
-            out.append(isV4 ? "for=" : "for=\"[")
+        /// RFC 7239 §6: an IPv6 address stands in brackets and quotes, and `unknown` is a word.
+        private static func append(node: Span<UInt8>, of address: PeerAddress, to out: inout ByteWriter) {
+            let isBare = address.isV4 || address == .unknown
+            out.append(isBare ? "for=" : "for=\"[")
             out.append(node)
-            if !isV4 { out.append("]\"") }
+            if !isBare { out.append("]\"") }
         }
 
         /// The last field and the end of the head: `via` with the protocol that the client speaks.

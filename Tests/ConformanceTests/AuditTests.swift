@@ -100,6 +100,10 @@ extension Conformance {
             #expect(forwarded.dropFirst().first?.hasPrefix("for=\"[2001:db8::7]\", for=127.0.0.1;") == true)
             #expect(forwarded.last?.hasPrefix("for=127.0.0.1;") == true)
             #expect(fixture.origin.requests.allSatisfy { $0.values("x-forwarded-user").isEmpty })
+            // RFC 7239 §6: an address that nobody has is a word, without brackets.
+            _ = try ask("/public/x", "::")
+            let unspecified = fixture.origin.requests.last?.value("forwarded")
+            #expect(unspecified?.hasPrefix("for=unknown, for=127.0.0.1;") == true, "\(unspecified ?? "")")
             fixture.gateway.terminate()
             #expect(fixture.gateway.exitStatus() == 0)
         }

@@ -1,6 +1,7 @@
 import Foundation
-import StrictJSON
+import HTTP2
 import NIOConcurrencyHelpers
+import StrictJSON
 import TestKit
 import Testing
 
@@ -291,6 +292,47 @@ extension Conformance {
             }
             #expect(reason == "client-stalled")
             client.close()
+        }
+
+        @Test(
+            "over HTTP/2 as well, whether windows or the connection are full, and the connection ends with it",
+            arguments: [true, false])
+        func stalledConnection(_ opensWindows: Bool) throws {
+            let latch = Latch()
+            let fixture = try Fixture({
+                Self.configuration($0).merging(["limits": ["bodyTimeout": "1s", "minimumAnswerRate": 0]])
+            }) { request in
+                guard request.target != "/public/poll" else { return .afterBody { _ in [.await(latch)] } }
+                return .afterBody { _ in
+                    [
+                        .text("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
+                        .sendMany([UInt8](repeating: 0x3a, count: 65_536), times: 4_096), .hang,
+                    ]
+                }
+            }
+            var limits = HTTP2Limits()
+            if opensWindows {
+                limits.streamWindow = 1 << 30
+                limits.connectionWindow = 1 << 30
+            }
+            let client = try HTTP2Client(port: fixture.gateway.port, limits: limits, receiveBuffer: 4_096)
+            // One that waits for its answer keeps the connection from being idle.
+            _ = try #require(client.request("GET", "/public/poll"))
+            _ = try #require(client.request("GET", "/public/events"))
+            #expect(
+                try eventually {
+                    try metric(fixture, #"tollgate_http2_connection_errors_total{reason="timeout"} 1"#)
+                })
+            var reason: String?
+            _ = try eventually {
+                let records = try fixture.gateway.auditLines.map { try JSON.parse($0, limits: .configuration) }
+                reason = records.first { $0.member("phase")?.string == "close" }?.member("reason")?.string
+                return reason != nil
+            }
+            #expect(reason == "client-stalled")
+            #expect(try metric(fixture, #"tollgate_http2_connection_errors_total{reason="flood"} 0"#))
+            latch.open()
+            withExtendedLifetime(client) {}
         }
 
         @Test("half a tunnel goes on: what comes after the other side's end arrives whole")

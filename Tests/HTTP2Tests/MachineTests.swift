@@ -213,6 +213,9 @@ import Wire
         let others = Self.flood(malformed) { Bytes.headers($0 * 2 + 1, Bytes.get + [("X", "y")]) }
         #expect(malformed.error?.code == .enhanceYourCalm)
         #expect(others <= 200)
+        // Each was told, the last one too.
+        #expect(malformed.events.count { if case .malformed = $0 { true } else { false } } == others + 1)
+        #expect(server.events.count { if case .reset = $0 { true } else { false } } == rounds + 1)
     }
 
     @Test(
