@@ -8,14 +8,33 @@ extension HTTP2ServerConnection {
     private static let second: Int64 = 1_000_000_000
 
     /// Whether something is to be sent for which the client has no room.
-    private var owesClient: Bool { queuedBytes > 0 || machine.output.readableBytes > 0 }
+    private var owesClient: Bool {
+        queuedBytes > 0 || machine.output.readableBytes > 0 || transport?.isBacklogged ?? false
+    }
 
-    /// How long the client has taken nothing, of which there was something to take.
-    private func stalled(_ now: Int64) -> Int64 { now - max(lastProgress, owedSince) }
+    /// Moves the beginning of the wait for the client: nothing that it sends does, only what is taken.
+    private func noteStall() {
+        guard owesClient else {
+            stall.began = .max
+            return
+        }
+        guard stall.began == .max || stall.hasTaken else { return }
+        stall = Stall(began: worker.now().monotonic, untaken: transport?.untakenBytes ?? 0)
+    }
+
+    /// Whether the client has taken enough since the wait began, which then begins anew: the transport tells nobody of what
+    /// drips out of it.
+    private func hasTakenEnough(_ now: Int64) -> Bool {
+        let left = transport?.untakenBytes ?? 0
+        let asked = max(1, worker.rules.minimumAnswerRate * ((now - stall.began) / Self.second))
+        guard Int64(stall.untaken - left) >= asked else { return false }
+        stall = Stall(began: now, untaken: left)
+        return true
+    }
 
     func setDeadline() {
         let rules = worker.rules
-        owedSince = owesClient ? min(owedSince, worker.now().monotonic) : .max
+        noteStall()
         if isLingering {
             deadline = lastProgress + 2 * Self.second
         } else if !machine.isEstablished {
@@ -29,9 +48,8 @@ extension HTTP2ServerConnection {
                 if !machine.isDraining {
                     deadline = min(deadline, lastProgress + (resting.isEmpty ? rules.idleTimeout : Self.second))
                 }
-            } else if owesClient {
-                deadline = min(deadline, max(lastProgress, owedSince) + rules.bodyTimeout)
             }
+            if stall.began != .max { deadline = min(deadline, stall.began + rules.bodyTimeout) }
         }
         worker.noteDeadline(self)
     }
@@ -48,14 +66,15 @@ extension HTTP2ServerConnection {
         } else if drainBegan != .max, now - drainBegan >= Self.second {
             drainBegan = .max
             machine.finishDraining()
+        } else if owesClient, stall.began != .max, now - stall.began >= rules.bodyTimeout {
+            guard !hasTakenEnough(now) else { return }
+            endStalled()
+            end(.enhanceYourCalm, "Nothing of the answers was taken in time.")
         } else if streams.count == 0, !machine.isDraining, now - lastProgress >= rules.idleTimeout {
             drain()
         } else if streams.count == 0, now - lastProgress >= Self.second {
             for stream in resting { stream.cancel() }
             resting = []
-        } else if owesClient, stalled(now) >= rules.bodyTimeout {
-            endStalled()
-            end(.enhanceYourCalm, "Nothing of the answers was taken in time.")
         }
     }
 }

@@ -5,6 +5,16 @@ import NIOCore
 import Reactor
 import Wire
 
+/// What is waited for while a client takes nothing.
+struct Stall {
+    /// Monotonic nanoseconds; `Int64.max` while there is nothing to take.
+    var began = Int64.max
+    /// Bytes that the transport had then and the client had not taken.
+    var untaken = 0
+    /// Whether some of it has been taken meanwhile.
+    var hasTaken = false
+}
+
 /// One HTTP/2 connection of a client: the handler of its transport, owned by its worker's loop.
 ///
 /// It carries out what `HTTP2ConnectionMachine` says and gives each stream to an `HTTP2Stream`. What the events of a round
@@ -38,7 +48,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     var lastProgress: Int64 = 0
     var drainBegan = Int64.max
     var blockBegan = Int64.max
-    var owedSince = Int64.max
+    var stall = Stall()
 
     var deadline = Int64.max
     var wheelPlace = WheelPlace()
@@ -84,6 +94,12 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             perform(event, now)
         }
         blockBegan = machine.isInHeaderBlock ? min(blockBegan, now) : .max
+        if hasTooMuchOutput { transport?.setReading(false) }
+    }
+
+    /// Whether what is put out waits for a client that takes nothing: heads of answers need no window.
+    private var hasTooMuchOutput: Bool {
+        machine.output.readableBytes > Self.maximumOutput && transport?.isWritable == false
     }
 
     private func perform(_ event: HTTP2ConnectionMachine.Event, _ now: Int64) {
@@ -182,7 +198,10 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         if isDone, isLast, let trailers { machine.sendTrailers(trailers, on: id) }
         let sent = before - content.readableBytes
         queuedBytes -= sent
-        if sent > 0 { lastProgress = worker.now().monotonic }
+        if sent > 0 {
+            lastProgress = worker.now().monotonic
+            stall.hasTaken = true
+        }
         noteRound()
         return isDone
     }
@@ -248,11 +267,13 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         guard let transport else { return }
         // Kept while the round is ended, so that what is done now does not ask for another.
         isRoundNoted = true
+        if machine.isBlocked, transport.isWritable { stall.hasTaken = true }
         machine.isBlocked = !transport.isWritable
         lookAtNoted()
         sendQueued()
         lookAtNoted()
         write(to: transport)
+        transport.setReading(isLingering || !hasTooMuchOutput)
         if machine.isDone, !isLingering { linger() }
         setDeadline()
         isRoundNoted = false
@@ -296,6 +317,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
 
     private func write(to transport: any ByteStream) {
         guard machine.output.readableBytes > 0, transport.isWritable || isLingering else { return }
+        // What waits for windows, or in the transport, is not taken because more is put behind it.
+        if queuedBytes == 0, !transport.isBacklogged { stall.hasTaken = true }
         transport.write(machine.output, nil)
         if machine.output.storageCapacity > Self.maximumOutput {
             machine.output = ByteBuffer()

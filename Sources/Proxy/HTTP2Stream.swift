@@ -156,6 +156,8 @@ final class HTTP2Stream: ByteStream, Deadlined {
 
     var isDrained: Bool { content.readableBytes == 0 }
 
+    var isBacklogged: Bool { !isDrained }
+
     var untakenBytes: Int { content.readableBytes }
 
     func setReading(_ reads: Bool) {

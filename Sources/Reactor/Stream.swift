@@ -27,6 +27,8 @@ package protocol ByteStream: AnyObject {
     var isWritable: Bool { get }
     /// Whether everything that was written is on its way.
     var isDrained: Bool { get }
+    /// Whether bytes wait for which the peer had no room.
+    var isBacklogged: Bool { get }
     /// Bytes that were written and that the peer has not taken, as far as the transport knows. A system call: for deadlines.
     var untakenBytes: Int { get }
     /// Stops or resumes reading. When a connection breaks while it is paused, what the kernel still holds of it comes at
@@ -114,6 +116,8 @@ package final class Stream: ByteStream, EventSource {
 
     /// Whether everything that was written is with the kernel.
     package var isDrained: Bool { unsentBytes == 0 }
+
+    package var isBacklogged: Bool { waiting.readableBytes > 0 }
 
     /// What is queued here, and what the peer has not acknowledged: the kernel takes bytes in leaps of up to megabytes, which
     /// say nothing about the pace of who reads them.

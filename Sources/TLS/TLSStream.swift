@@ -173,6 +173,8 @@ package final class TLSStream: ByteStream, StreamHandler {
 
     package var isDrained: Bool { lower?.isDrained ?? true }
 
+    package var isBacklogged: Bool { lower?.isBacklogged ?? false }
+
     package var untakenBytes: Int { lower?.untakenBytes ?? 0 }
 
     package func setReading(_ reads: Bool) {

@@ -69,6 +69,8 @@ final class HTTP2UpstreamStream: ByteStream {
     var isWritable: Bool { session != nil && content.readableBytes < Self.highWater }
     var isDrained: Bool { content.readableBytes == 0 }
 
+    var isBacklogged: Bool { !isDrained }
+
     var untakenBytes: Int { content.readableBytes }
 
     func write(_ first: ByteBuffer, _ second: ByteBuffer?) {
