@@ -22,6 +22,14 @@ extension HTTP2ServerConnection {
         stall = Stall(began: worker.now().monotonic, untaken: transport?.untakenBytes ?? 0)
     }
 
+    /// Since when the client is waited for. Where only windows are shut it takes all that it can be sent, and what else it does on
+    /// other streams keeps the connection.
+    private var stalledSince: Int64? {
+        guard stall.began != .max else { return nil }
+        let isHeldByWindows = machine.output.readableBytes == 0 && transport?.isBacklogged != true
+        return isHeldByWindows ? max(stall.began, lastProgress) : stall.began
+    }
+
     /// Whether the client has taken enough since the wait began, which then begins anew: the transport tells nobody of what
     /// drips out of it.
     private func hasTakenEnough(_ now: Int64) -> Bool {
@@ -49,7 +57,7 @@ extension HTTP2ServerConnection {
                     deadline = min(deadline, lastProgress + (resting.isEmpty ? rules.idleTimeout : Self.second))
                 }
             }
-            if stall.began != .max { deadline = min(deadline, stall.began + rules.bodyTimeout) }
+            if let stalledSince { deadline = min(deadline, stalledSince + rules.bodyTimeout) }
         }
         worker.noteDeadline(self)
     }
@@ -66,7 +74,7 @@ extension HTTP2ServerConnection {
         } else if drainBegan != .max, now - drainBegan >= Self.second {
             drainBegan = .max
             machine.finishDraining()
-        } else if owesClient, stall.began != .max, now - stall.began >= rules.bodyTimeout {
+        } else if owesClient, let stalledSince, now - stalledSince >= rules.bodyTimeout {
             guard !hasTakenEnough(now) else { return }
             endStalled()
             end(.enhanceYourCalm, "Nothing of the answers was taken in time.")

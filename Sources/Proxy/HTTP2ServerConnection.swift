@@ -200,7 +200,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         queuedBytes -= sent
         if sent > 0 {
             lastProgress = worker.now().monotonic
-            stall.hasTaken = true
+            // Put behind what waits already it is not taken yet.
+            if transport?.isBacklogged != true { stall.hasTaken = true }
         }
         noteRound()
         return isDone
@@ -319,6 +320,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         guard machine.output.readableBytes > 0, transport.isWritable || isLingering else { return }
         // What waits for windows, or in the transport, is not taken because more is put behind it.
         if queuedBytes == 0, !transport.isBacklogged { stall.hasTaken = true }
+        stall.untaken += machine.output.readableBytes
         transport.write(machine.output, nil)
         if machine.output.storageCapacity > Self.maximumOutput {
             machine.output = ByteBuffer()
