@@ -3,6 +3,16 @@ import HTTP2
 import NIOCore
 import Reactor
 
+/// What is waited for while a client takes nothing.
+struct Stall {
+    /// Monotonic nanoseconds; `Int64.max` while there is nothing to take.
+    var began = Int64.max
+    /// Bytes that the transport had then and the client had not taken.
+    var untaken = 0
+    /// Whether some of it has been taken meanwhile.
+    var hasTaken = false
+}
+
 /// How long a connection of HTTP/2 may take for what it does, and for nothing.
 extension HTTP2ServerConnection {
     private static let second: Int64 = 1_000_000_000
@@ -84,5 +94,14 @@ extension HTTP2ServerConnection {
             for stream in resting { stream.cancel() }
             resting = []
         }
+    }
+
+    /// Ends the exchanges whose content the client does not take.
+    private func endStalled() {
+        var stalled: [ClientHandler] = []
+        streams.forEach { _, stream in
+            if stream.content.readableBytes > 0, let handler = stream.handler { stalled.append(handler) }
+        }
+        for handler in stalled { handler.clientStalled() }
     }
 }

@@ -5,16 +5,6 @@ import NIOCore
 import Reactor
 import Wire
 
-/// What is waited for while a client takes nothing.
-struct Stall {
-    /// Monotonic nanoseconds; `Int64.max` while there is nothing to take.
-    var began = Int64.max
-    /// Bytes that the transport had then and the client had not taken.
-    var untaken = 0
-    /// Whether some of it has been taken meanwhile.
-    var hasTaken = false
-}
-
 /// One HTTP/2 connection of a client: the handler of its transport, owned by its worker's loop.
 ///
 /// It carries out what `HTTP2ConnectionMachine` says and gives each stream to an `HTTP2Stream`. What the events of a round
@@ -368,15 +358,6 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         transport?.finishOutput()
         lastProgress = worker.now().monotonic
         setDeadline()
-    }
-
-    /// Ends the exchanges whose content the client does not take.
-    func endStalled() {
-        var stalled: [ClientHandler] = []
-        streams.forEach { _, stream in
-            if stream.content.readableBytes > 0, let handler = stream.handler { stalled.append(handler) }
-        }
-        for handler in stalled { handler.clientStalled() }
     }
 
     private func cancelAll() {

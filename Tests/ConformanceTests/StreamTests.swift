@@ -98,6 +98,17 @@ extension Conformance {
             try fixture.gateway.admin("/metrics")?.text.contains("\n\(line)\n") == true
         }
 
+        /// The reason of the first record of a stream's end, once there is one.
+        private func closeReason(_ fixture: Fixture) throws -> String? {
+            var reason: String?
+            _ = try eventually {
+                let records = try fixture.gateway.auditLines.map { try JSON.parse($0, limits: .configuration) }
+                reason = records.first { $0.member("phase")?.string == "close" }?.member("reason")?.string
+                return reason != nil
+            }
+            return reason
+        }
+
         @Test("a WebSocket is admitted once, passes both ways, and leaves two records")
         func both() throws {
             let fixture = try Fixture({ Self.configuration($0) }) { _ in
@@ -284,13 +295,7 @@ extension Conformance {
             }
             let client = try fixture.gateway.connect(receiveBuffer: 4_096)
             client.send("GET /public/events HTTP/1.1\r\nHost: a\r\nX-Request-Id: stalled\r\n\r\n")
-            var reason: String?
-            _ = try eventually {
-                let records = try fixture.gateway.auditLines.map { try JSON.parse($0, limits: .configuration) }
-                reason = records.first { $0.member("phase")?.string == "close" }?.member("reason")?.string
-                return reason != nil
-            }
-            #expect(reason == "client-stalled")
+            #expect(try closeReason(fixture) == "client-stalled")
             client.close()
         }
 
@@ -325,13 +330,7 @@ extension Conformance {
                         try metric(fixture, #"tollgate_http2_connection_errors_total{reason="timeout"} 1"#)
                     })
             }
-            var reason: String?
-            _ = try eventually {
-                let records = try fixture.gateway.auditLines.map { try JSON.parse($0, limits: .configuration) }
-                reason = records.first { $0.member("phase")?.string == "close" }?.member("reason")?.string
-                return reason != nil
-            }
-            #expect(reason == "client-stalled")
+            #expect(try closeReason(fixture) == "client-stalled")
             #expect(try metric(fixture, #"tollgate_http2_connection_errors_total{reason="flood"} 0"#))
             latch.open()
             withExtendedLifetime(client) {}
