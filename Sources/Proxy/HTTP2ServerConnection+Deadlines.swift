@@ -11,6 +11,14 @@ struct Stall {
     var untaken = 0
     /// Whether some of it has been taken meanwhile.
     var hasTaken = false
+
+    /// Whether, with so many bytes left, enough has been taken since the wait began, which then begins anew. `rate` is in bytes a
+    /// second; at least one byte is asked for.
+    mutating func beginsAnew(untaken left: Int, rate: Int64, now: Int64) -> Bool {
+        guard Int64(untaken - left) >= max(1, rate * ((now - began) / 1_000_000_000)) else { return false }
+        self = Stall(began: now, untaken: left)
+        return true
+    }
 }
 
 /// How long a connection of HTTP/2 may take for what it does, and for nothing.
@@ -40,32 +48,45 @@ extension HTTP2ServerConnection {
         return isHeldByWindows ? max(stall.began, lastProgress) : stall.began
     }
 
-    /// Whether the client has taken enough since the wait began, which then begins anew: the transport tells nobody of what
-    /// drips out of it.
+    /// Whether the client has taken enough since the wait began: the transport tells nobody of what drips out of it.
     private func hasTakenEnough(_ now: Int64) -> Bool {
+        stall.beginsAnew(untaken: transport?.untakenBytes ?? 0, rate: worker.rules.minimumAnswerRate, now: now)
+    }
+
+    /// Whether a client that has been sent everything still takes it. Who closes before drops what the kernel holds as soon as the
+    /// client says anything.
+    private func isStillRead(_ now: Int64) -> Bool {
         let left = transport?.untakenBytes ?? 0
-        let asked = max(1, worker.rules.minimumAnswerRate * ((now - stall.began) / Self.second))
-        guard Int64(stall.untaken - left) >= asked else { return false }
-        stall = Stall(began: now, untaken: left)
-        return true
+        guard left > 0 else { return false }
+        let rules = worker.rules
+        if reading.began == .max { reading = Stall(began: now, untaken: left) }
+        nextReview = now + Self.second
+        return now - reading.began < rules.bodyTimeout
+            || reading.beginsAnew(untaken: left, rate: rules.minimumAnswerRate, now: now)
+    }
+
+    private func noteBlock() {
+        let isWaitedFor = machine.isInHeaderBlock && isReading
+        blockBegan = isWaitedFor ? min(blockBegan, worker.now().monotonic) : .max
     }
 
     func setDeadline() {
         let rules = worker.rules
         noteStall()
+        noteBlock()
         if isLingering {
-            deadline = lastProgress + 2 * Self.second
+            deadline = max(lastProgress + 2 * Self.second, nextReview)
         } else if !machine.isEstablished {
             deadline = lastProgress + rules.headTimeout
         } else {
             deadline = .max
             if blockBegan != .max { deadline = blockBegan + rules.headTimeout }
             if drainBegan != .max { deadline = min(deadline, drainBegan + Self.second) }
-            if streams.count == 0 {
-                // Once it is drained the end of that is what it waits for.
-                if !machine.isDraining {
-                    deadline = min(deadline, lastProgress + (resting.isEmpty ? rules.idleTimeout : Self.second))
-                }
+            // Once it is drained the end of that is what it waits for.
+            if streams.count == 0, !machine.isDraining {
+                let end =
+                    resting.isEmpty ? max(lastProgress + rules.idleTimeout, nextReview) : lastProgress + Self.second
+                deadline = min(deadline, end)
             }
             if let stalledSince { deadline = min(deadline, stalledSince + rules.bodyTimeout) }
         }
@@ -76,6 +97,7 @@ extension HTTP2ServerConnection {
         let rules = worker.rules
         defer { noteRound() }
         if isLingering {
+            guard ending == .failed || !isStillRead(now) else { return }
             transport?.close()
         } else if !machine.isEstablished {
             end(.settingsTimeout, "No SETTINGS came in time.")
@@ -84,15 +106,15 @@ extension HTTP2ServerConnection {
         } else if drainBegan != .max, now - drainBegan >= Self.second {
             drainBegan = .max
             machine.finishDraining()
-        } else if owesClient, let stalledSince, now - stalledSince >= rules.bodyTimeout {
+        } else if let stalledSince, now - stalledSince >= rules.bodyTimeout {
             guard !hasTakenEnough(now) else { return }
             endStalled()
             end(.enhanceYourCalm, "Nothing of the answers was taken in time.")
-        } else if streams.count == 0, !machine.isDraining, now - lastProgress >= rules.idleTimeout {
-            drain()
-        } else if streams.count == 0, now - lastProgress >= Self.second {
+        } else if streams.count == 0, !resting.isEmpty, now - lastProgress >= Self.second {
             for stream in resting { stream.cancel() }
             resting = []
+        } else if streams.count == 0, !machine.isDraining, now - lastProgress >= rules.idleTimeout {
+            if !isStillRead(now) { drain() }
         }
     }
 

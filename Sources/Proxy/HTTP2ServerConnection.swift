@@ -31,14 +31,19 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     /// Whether writers had to stop although their own streams had room.
     private var holdsWriters = false
     private var isRoundNoted = false
-    var isLingering = false
+    /// How it ends, once everything is said.
+    private(set) var ending: Ending?
     private var hasInputEnded = false
     private var lingered = 0
+    var isReading = true
     /// When something last went on, and when what the deadline is for began.
     var lastProgress: Int64 = 0
     var drainBegan = Int64.max
     var blockBegan = Int64.max
     var stall = Stall()
+    /// The wait for who has been sent everything, and when it is looked at again.
+    var reading = Stall()
+    var nextReview: Int64 = 0
 
     var deadline = Int64.max
     var wheelPlace = WheelPlace()
@@ -53,6 +58,15 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         limits.namesHTTPS = !peer.isSecure
         self.machine = HTTP2ConnectionMachine(role: .server, limits: limits)
     }
+
+    /// How a connection ends.
+    enum Ending {
+        /// What was asked for is answered, and the client gets it at the pace that it may take it at.
+        case inOrder
+        case failed
+    }
+
+    var isLingering: Bool { ending != nil }
 
     // MARK: Events of the transport
 
@@ -83,8 +97,13 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             if case .more = event { break }
             perform(event, now)
         }
-        blockBegan = machine.isInHeaderBlock ? min(blockBegan, now) : .max
-        if hasTooMuchOutput { transport?.setReading(false) }
+        if hasTooMuchOutput { setReading(false) }
+    }
+
+    /// The time of a header block under way runs while it is read.
+    private func setReading(_ reads: Bool) {
+        isReading = reads
+        transport?.setReading(reads)
     }
 
     /// Whether what is put out waits for a client that takes nothing: heads of answers need no window.
@@ -98,6 +117,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             break
         case .message(let message):
             lastProgress = now
+            blockBegan = .max
             let stream = take(message.stream, isHEAD: message.isHEAD, isChunked: message.isChunked)
             stream.deliverHead(message.head)
         case .oversized(let id, let isHEAD, let octets):
@@ -134,6 +154,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
 
     private func take(_ id: UInt32, isHEAD: Bool, isChunked: Bool) -> HTTP2Stream {
         let stream = restedStream()
+        reading = Stall()
         streams[id] = stream
         stream.begin(id, isHEAD: isHEAD, isChunked: isChunked)
         return stream
@@ -264,8 +285,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         sendQueued()
         lookAtNoted()
         write(to: transport)
-        transport.setReading(isLingering || !hasTooMuchOutput)
-        if machine.isDone, !isLingering { linger() }
+        setReading(isLingering || !hasTooMuchOutput)
+        if machine.isDone { linger(.inOrder) }
         setDeadline()
         isRoundNoted = false
         if !noted.isEmpty || hasRoomForQueued { noteRound() }
@@ -346,13 +367,13 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
 
     private func fail() {
         cancelAll()
-        linger()
+        linger(.failed)
     }
 
     /// Everything is said. The client gets the time to read it (RFC 9113 §5.4.1, RFC 9112 §9.6).
-    private func linger() {
+    private func linger(_ ending: Ending) {
         guard !isLingering else { return }
-        isLingering = true
+        self.ending = ending
         if let transport { write(to: transport) }
         cancelAll()
         transport?.finishOutput()

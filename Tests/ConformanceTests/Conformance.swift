@@ -39,6 +39,22 @@ final class Fixture: Sendable {
         return try mint.token(standard.merging(claims))
     }
 
+    /// Whether the metrics have a line just now.
+    func hasMetric(_ line: String) throws -> Bool {
+        try gateway.admin("/metrics")?.text.contains("\n\(line)\n") == true
+    }
+
+    /// The reason of the first record of a stream's end, once there is one.
+    func closeReason() throws -> String? {
+        var reason: String?
+        _ = try eventually {
+            let records = try gateway.auditLines.map { try JSON.parse($0, limits: .configuration) }
+            reason = records.first { $0.member("phase")?.string == "close" }?.member("reason")?.string
+            return reason != nil
+        }
+        return reason
+    }
+
     /// The `Authorization` field of such a token.
     func bearer(_ subject: String, _ claims: Literal = [:]) throws -> (String, String) {
         ("Authorization", "Bearer " + (try token(subject, claims)))

@@ -94,21 +94,6 @@ extension Conformance {
             return frame.dropFirst(2).prefix(2).reduce(0) { $0 << 8 | Int($1) }
         }
 
-        private func metric(_ fixture: Fixture, _ line: String) throws -> Bool {
-            try fixture.gateway.admin("/metrics")?.text.contains("\n\(line)\n") == true
-        }
-
-        /// The reason of the first record of a stream's end, once there is one.
-        private func closeReason(_ fixture: Fixture) throws -> String? {
-            var reason: String?
-            _ = try eventually {
-                let records = try fixture.gateway.auditLines.map { try JSON.parse($0, limits: .configuration) }
-                reason = records.first { $0.member("phase")?.string == "close" }?.member("reason")?.string
-                return reason != nil
-            }
-            return reason
-        }
-
         @Test("a WebSocket is admitted once, passes both ways, and leaves two records")
         func both() throws {
             let fixture = try Fixture({ Self.configuration($0) }) { _ in
@@ -125,7 +110,7 @@ extension Conformance {
             #expect(seen.values("upgrade") == ["websocket"] && seen.values("connection") == ["upgrade"])
             #expect(seen.value("sec-websocket-key") != nil && seen.value("x-cr-api-token") == nil)
             #expect(seen.value("x-tollgate-solution") == "other")
-            #expect(try eventually { try metric(fixture, #"tollgate_streams{kind="websocket"} 1"#) })
+            #expect(try eventually { try fixture.hasMetric(#"tollgate_streams{kind="websocket"} 1"#) })
             client.send(Self.masked("hello"))
             client.send([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8])
             client.finishSending()
@@ -138,8 +123,8 @@ extension Conformance {
             #expect(records.last?.member("reason")?.string == "closed")
             let count = Int64(Self.request("/any/socket").utf8.count)
             #expect(records.map { $0.member("bytesIn")?.number?.integer } == [count, count + 11 + 8])
-            #expect(try eventually { try metric(fixture, #"tollgate_streams{kind="websocket"} 0"#) })
-            #expect(try metric(fixture, #"tollgate_streams_closed_total{kind="websocket",reason="closed"} 1"#))
+            #expect(try eventually { try fixture.hasMetric(#"tollgate_streams{kind="websocket"} 0"#) })
+            #expect(try fixture.hasMetric(#"tollgate_streams_closed_total{kind="websocket",reason="closed"} 1"#))
         }
 
         @Test("where it is not allowed, the origin is not asked to switch", arguments: ["/none/x", "/raw/x"])
@@ -198,9 +183,9 @@ extension Conformance {
             #expect(!client.wasReset)
             #expect(
                 try eventually {
-                    try metric(fixture, #"tollgate_streams_closed_total{kind="websocket",reason="revoked"} 1"#)
+                    try fixture.hasMetric(#"tollgate_streams_closed_total{kind="websocket",reason="revoked"} 1"#)
                 })
-            #expect(try metric(fixture, #"tollgate_streams{kind="websocket"} 2"#))
+            #expect(try fixture.hasMetric(#"tollgate_streams{kind="websocket"} 2"#))
             #expect(!other.isEnded && !anonymous.isEnded)
         }
 
@@ -295,74 +280,7 @@ extension Conformance {
             }
             let client = try fixture.gateway.connect(receiveBuffer: 4_096)
             client.send("GET /public/events HTTP/1.1\r\nHost: a\r\nX-Request-Id: stalled\r\n\r\n")
-            #expect(try closeReason(fixture) == "client-stalled")
-            client.close()
-        }
-
-        @Test(
-            "over HTTP/2 as well, whether windows or the connection are full; with a full connection all of it ends",
-            arguments: [true, false])
-        func stalledConnection(_ opensWindows: Bool) throws {
-            let latch = Latch()
-            let fixture = try Fixture({
-                Self.configuration($0).merging(["limits": ["bodyTimeout": "1s", "minimumAnswerRate": 0]])
-            }) { request in
-                guard request.target != "/public/poll" else { return .afterBody { _ in [.await(latch)] } }
-                return .afterBody { _ in
-                    [
-                        .text("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
-                        .sendMany([UInt8](repeating: 0x3a, count: 65_536), times: 4_096), .hang,
-                    ]
-                }
-            }
-            var limits = HTTP2Limits()
-            if opensWindows {
-                limits.streamWindow = 1 << 30
-                limits.connectionWindow = 1 << 30
-            }
-            let client = try HTTP2Client(port: fixture.gateway.port, limits: limits, receiveBuffer: 4_096)
-            // One that waits for its answer keeps the connection from being idle.
-            _ = try #require(client.request("GET", "/public/poll"))
-            _ = try #require(client.request("GET", "/public/events"))
-            if opensWindows {
-                #expect(
-                    try eventually {
-                        try metric(fixture, #"tollgate_http2_connection_errors_total{reason="timeout"} 1"#)
-                    })
-            }
-            #expect(try closeReason(fixture) == "client-stalled")
-            #expect(try metric(fixture, #"tollgate_http2_connection_errors_total{reason="flood"} 0"#))
-            latch.open()
-            withExtendedLifetime(client) {}
-        }
-
-        @Test(
-            "heads of answers that nobody takes do not pile up: who asks on and reads nothing is not read, and then ended"
-        )
-        func untakenHeads() throws {
-            let fixture = try Fixture({ Self.configuration($0).merging(["limits": ["bodyTimeout": "1s"]]) })
-            let client = try Socket.connect(port: fixture.gateway.port, receiveBuffer: 4_096)
-            #expect(client.send(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0]))
-            let before = try #require(fixture.gateway.memory("VmRSS"))
-            // HEAD of /n with an authority, for which there is no route.
-            let block: [UInt8] =
-                [0x02, 0x04] + Array("HEAD".utf8) + [0x86, 0x04, 0x02] + Array("/n".utf8) + [0x01, 0x01, 0x61]
-            var (stream, isTaken) = (UInt32(1), true)
-            while isTaken, stream < 800_000 {
-                var requests: [UInt8] = []
-                for _ in 0..<1_000 {
-                    requests += [0, 0, UInt8(block.count), 1, 5] + stream.bigEndianBytes + block
-                    stream += 2
-                }
-                isTaken = client.send(requests)
-            }
-            #expect(!isTaken, "everything was read")
-            let after = try #require(fixture.gateway.memory("VmHWM"))
-            #expect(after - before < 32_768, "\(before) KiB before, \(after) KiB")
-            #expect(
-                try eventually {
-                    try metric(fixture, #"tollgate_http2_connection_errors_total{reason="timeout"} 1"#)
-                })
+            #expect(try fixture.closeReason() == "client-stalled")
             client.close()
         }
 
@@ -387,7 +305,7 @@ extension Conformance {
             #expect(!client.wasReset)
             #expect(
                 try eventually {
-                    try metric(fixture, #"tollgate_streams_closed_total{kind="upgrade",reason="closed"} 1"#)
+                    try fixture.hasMetric(#"tollgate_streams_closed_total{kind="upgrade",reason="closed"} 1"#)
                 })
         }
 
@@ -432,7 +350,7 @@ extension Conformance {
             #expect(client.wasReset)
             #expect(
                 try eventually {
-                    try metric(fixture, #"tollgate_streams_closed_total{kind="websocket",reason="upstream-gone"} 1"#)
+                    try fixture.hasMetric(#"tollgate_streams_closed_total{kind="websocket",reason="upstream-gone"} 1"#)
                 })
         }
 
@@ -446,8 +364,4 @@ extension Conformance {
             #expect(fixture.gateway.exitStatus(within: .seconds(10)) == 0, "\(fixture.gateway.standardError)")
         }
     }
-}
-
-extension UInt32 {
-    fileprivate var bigEndianBytes: [UInt8] { (0..<4).reversed().map { UInt8(truncatingIfNeeded: self >> ($0 * 8)) } }
 }

@@ -85,7 +85,8 @@ extension Conformance {
             let latch = Latch()
             let main = try RawOrigin()
             let shadow = try RawOrigin { _ in .beforeBody([.await(latch), .close]) }
-            let dead = try Socket.freePort()
+            let (reserved, dead) = try Socket.reserve()
+            defer { reserved.close() }
             let gateway = try gateway(
                 [
                     "main": upstream(main), "shadow": upstream(shadow),

@@ -1,4 +1,5 @@
 import Control
+import TestKit
 import Testing
 
 @Suite struct HealthProbeTests {
@@ -11,9 +12,8 @@ import Testing
     }
 
     @Test func nobodyThereIsAnError() async throws {
-        let (server, port) = try await AdminServer.start(
-            AdminRoutes(readiness: { .ready }, metrics: { MetricsReport() }))
-        await server.stop()
+        let (reserved, port) = try Socket.reserve()
         await #expect(throws: (any Error).self) { _ = try await HealthProbe.status(host: "127.0.0.1", port: port) }
+        reserved.close()
     }
 }

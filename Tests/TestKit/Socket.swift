@@ -55,20 +55,32 @@ package final class Socket: Sendable {
     /// Listens on a port of 127.0.0.1; 0 lets the system choose. Returns the socket and the port. Beyond `backlog` and
     /// one, connections are not answered.
     package static func listen(port: Int = 0, backlog: Int32 = 1024) throws -> (Socket, port: Int) {
-        let listener = Socket(descriptor: socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0))
-        guard listener.descriptor >= 0 else { throw Failure(call: "socket", code: errno) }
-        listener.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
+        let (listener, port) = try bind(port: port, sharesAddress: true)
+        guard Glibc.listen(listener.descriptor, backlog) == 0 else {
+            throw Failure(call: "listen on port \(port)", code: errno)
+        }
+        return (listener, port)
+    }
+
+    /// A port of 127.0.0.1 on which connections are refused, and that nobody else gets while the socket is kept.
+    package static func reserve() throws -> (Socket, port: Int) {
+        try bind(port: 0, sharesAddress: false)
+    }
+
+    private static func bind(port: Int, sharesAddress: Bool) throws -> (Socket, port: Int) {
+        let bound = Socket(descriptor: socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0))
+        guard bound.descriptor >= 0 else { throw Failure(call: "socket", code: errno) }
+        if sharesAddress { bound.setOption(SOL_SOCKET, SO_REUSEADDR, 1) }
         var address = Self.loopback(port: port)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+        let isBound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
-                guard unsafe bind(listener.descriptor, raw, length) == 0 else { return false }
-                guard Glibc.listen(listener.descriptor, backlog) == 0 else { return false }
-                return unsafe getsockname(listener.descriptor, raw, &length) == 0
+                guard unsafe Glibc.bind(bound.descriptor, raw, length) == 0 else { return false }
+                return unsafe getsockname(bound.descriptor, raw, &length) == 0
             }
         }
-        guard bound else { throw Failure(call: "bind to port \(port)", code: errno) }
-        return (listener, Int(UInt16(bigEndian: address.sin_port)))
+        guard isBound else { throw Failure(call: "bind to port \(port)", code: errno) }
+        return (bound, Int(UInt16(bigEndian: address.sin_port)))
     }
 
     /// Below those that the system gives to connections, and to listeners that name none (`ip_local_port_range`): only who
