@@ -39,7 +39,10 @@ extension ClientHandler {
         var expires = Int64.max
         let wait: Int64?
         switch waiting {
-        case .request: wait = worker.isDraining ? worker.lastCall : rules.idleTimeout
+        case .request:
+            wait =
+                stream?.isBacklogged == true
+                ? patienceForReading(now) : worker.isDraining ? worker.lastCall : rules.idleTimeout
         case .restOfHead: wait = rules.headTimeout
         case .requestBody: wait = patienceForBody(now)
         case .clientToRead: wait = patienceForReading(now)
@@ -55,7 +58,7 @@ extension ClientHandler {
                         // For the whole head: one that drips in puts nothing off.
                         : isAnew || patience == .max ? exchange.timeouts?.firstByte : patience - now
         case .events:
-            wait = isUpstreamReading ? rules.streamIdleTimeout : rules.bodyTimeout
+            wait = isUpstreamReading ? rules.streamIdleTimeout : patienceForReading(now)
             expires = expiry
         case .tunnel:
             wait = rules.streamIdleTimeout
@@ -94,7 +97,7 @@ extension ClientHandler {
         }
         switch machine.waiting {
         case .request:
-            close()
+            guard stream?.isBacklogged == true, patienceForReading(now) > 0 else { return close() }
         case .peerToClose:
             guard stream?.isDrained == false, patienceForReading(now) > 0 else { return close() }
         case .clientToRead:
@@ -124,9 +127,11 @@ extension ClientHandler {
             timeOut(.upstream(.responseTimeout), time)
         case .tunnel, .events:
             let isStalled = machine.tunnel == nil && !isUpstreamReading
-            if now >= patience { endStream(isStalled ? .clientStalled : .idle, time) } else { review(time) }
             // The patience is that of the last byte; a review is none.
-            return
+            guard now >= patience else { return review(time) }
+            guard isStalled, patienceForReading(now) > 0 else {
+                return endStream(isStalled ? .clientStalled : .idle, time)
+            }
         case .endOfTunnel:
             return giveUpTunnel(time)
         case .verdict, .upstream, .nothing:

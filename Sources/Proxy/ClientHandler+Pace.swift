@@ -17,11 +17,16 @@ extension ClientHandler {
         return pace.patience(for: .body, of: exchange.number, at: count, rule, now: now)
     }
 
-    /// To read its answer, which waits for it.
+    /// To read its answer, which waits for it. Events and calls that stream have no rate: something has to be taken.
     func patienceForReading(_ now: Int64) -> Int64 {
-        let count = exchange.bytesOut - (stream?.untakenBytes ?? 0)
+        let count = stream?.delivery.taken ?? 0
         let rule = ClientPace.Rule(
-            patience: worker.rules.bodyTimeout, rate: exchange.isGRPC ? 0 : worker.rules.minimumAnswerRate)
+            patience: worker.rules.bodyTimeout,
+            rate: machine.isEventStream || exchange.isGRPC ? 0 : worker.rules.minimumAnswerRate)
+        guard stream?.isHeldByCarrier != true else {
+            pace = ClientPace()
+            return rule.patience
+        }
         return pace.patience(for: .answer, of: exchange.number, at: count, rule, now: now)
     }
 }

@@ -18,7 +18,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
     var machine: ExchangeMachine
     /// The HTTP/1.1 connection that it is lent to.
     private var connection: HTTP1Connection?
-    var stream: (any ByteStream)?
+    var stream: (any MeasuredStream)?
     var client: Client
     private let isOnHTTP2: Bool
     /// Which of the worker's configurations it goes by.
@@ -58,7 +58,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
 
     /// For the requests of an HTTP/2 connection, one after another. What waits ahead of its turn is held by the streams'
     /// windows.
-    init(worker: Worker, http2Peer peer: Peer, on stream: any ByteStream) {
+    init(worker: Worker, http2Peer peer: Peer, on stream: any MeasuredStream) {
         self.worker = worker
         self.configuration = worker.configuration
         self.isOnHTTP2 = true
@@ -71,7 +71,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
     // MARK: Lent to a connection
 
     /// Serves a connection until it is idle; its stream and its client are here meanwhile.
-    func serve(_ connection: HTTP1Connection, _ stream: inout (any ByteStream)?, _ client: inout Client) {
+    func serve(_ connection: HTTP1Connection, _ stream: inout (any MeasuredStream)?, _ client: inout Client) {
         swap(&self.stream, &stream)
         swap(&self.client, &client)
         self.connection = connection
@@ -80,7 +80,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
     }
 
     /// Gives back what `serve` took. Nothing of the connection's last request tells on the next one.
-    func rest(_ stream: inout (any ByteStream)?, _ client: inout Client) {
+    func rest(_ stream: inout (any MeasuredStream)?, _ client: inout Client) {
         swap(&self.stream, &stream)
         swap(&self.client, &client)
         connection = nil
@@ -204,8 +204,10 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         settle(now.monotonic)
     }
 
-    /// Whether nothing is under way and the next request may come.
-    var isAtRest: Bool { machine.isIdle && isReading && !machine.isDraining && !exchange.isOpen }
+    /// Whether nothing is under way, the client has room for what it was sent, and the next request may come.
+    var isAtRest: Bool {
+        machine.isIdle && isReading && !machine.isDraining && !exchange.isOpen && stream?.isBacklogged != true
+    }
 
     // MARK: Actions of the client's side
 

@@ -14,7 +14,7 @@ final class HTTP1Connection: StreamHandler, Deadlined, ClientConnection {
     private let worker: Worker
     private var handler: ClientHandler?
     /// The stream and the client are the handler's while one is lent; what it had in their place is here.
-    private var stream: (any ByteStream)?
+    private var stream: (any MeasuredStream)?
     private var client: Client
     /// Whether it may turn out to begin with the preface of HTTP/2.
     private(set) var speaksHTTP2: Bool
@@ -36,7 +36,7 @@ final class HTTP1Connection: StreamHandler, Deadlined, ClientConnection {
     }
 
     /// Takes a stream over whose handler this is.
-    func open(_ stream: any ByteStream) {
+    func open(_ stream: any MeasuredStream) {
         self.stream = stream
         worker.opened(self)
         idle(worker.now().monotonic)

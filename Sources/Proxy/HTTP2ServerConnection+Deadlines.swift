@@ -3,20 +3,18 @@ import HTTP2
 import NIOCore
 import Reactor
 
-/// What is waited for while a client takes nothing.
+/// A wait for a client that has something to take.
 struct Stall {
-    /// Monotonic nanoseconds; `Int64.max` while there is nothing to take.
-    var began = Int64.max
-    /// Bytes that the transport had then and the client had not taken.
-    var untaken = 0
-    /// Whether some of it has been taken meanwhile.
-    var hasTaken = false
+    /// Monotonic nanoseconds.
+    var began: Int64
+    /// Bytes that it had taken by then.
+    var taken: Int
 
-    /// Whether, with so many bytes left, enough has been taken since the wait began, which then begins anew. `rate` is in bytes a
-    /// second; at least one byte is asked for.
-    mutating func beginsAnew(untaken left: Int, rate: Int64, now: Int64) -> Bool {
-        guard Int64(untaken - left) >= max(1, rate * ((now - began) / 1_000_000_000)) else { return false }
-        self = Stall(began: now, untaken: left)
+    /// Whether, with so many bytes taken by now, these were enough since the wait began, which then begins anew. `rate` is in
+    /// bytes a second; at least one byte is asked for.
+    mutating func beginsAnew(taken: Int, rate: Int64, now: Int64) -> Bool {
+        guard Int64(taken - self.taken) >= max(1, rate * ((now - began) / 1_000_000_000)) else { return false }
+        self = Stall(began: now, taken: taken)
         return true
     }
 }
@@ -25,44 +23,32 @@ struct Stall {
 extension HTTP2ServerConnection {
     private static let second: Int64 = 1_000_000_000
 
-    /// Whether something is to be sent for which the client has no room.
-    private var owesClient: Bool {
-        queuedBytes > 0 || machine.output.readableBytes > 0 || transport?.isBacklogged ?? false
-    }
-
-    /// Moves the beginning of the wait for the client: nothing that it sends does, only what is taken.
+    /// Begins the wait for a client that has no room, or ends it. Streams whose windows are shut have deadlines of their own.
     private func noteStall() {
-        guard owesClient else {
-            stall.began = .max
+        let isFull = machine.output.readableBytes > 0 || transport?.isBacklogged ?? false
+        guard isFull, let transport else {
+            stall = nil
             return
         }
-        guard stall.began == .max || stall.hasTaken else { return }
-        stall = Stall(began: worker.now().monotonic, untaken: transport?.untakenBytes ?? 0)
-    }
-
-    /// Since when the client is waited for. Where only windows are shut it takes all that it can be sent, and what else it does on
-    /// other streams keeps the connection.
-    private var stalledSince: Int64? {
-        guard stall.began != .max else { return nil }
-        let isHeldByWindows = machine.output.readableBytes == 0 && transport?.isBacklogged != true
-        return isHeldByWindows ? max(stall.began, lastProgress) : stall.began
+        if stall == nil { stall = Stall(began: worker.now().monotonic, taken: transport.delivery.taken) }
     }
 
     /// Whether the client has taken enough since the wait began: the transport tells nobody of what drips out of it.
     private func hasTakenEnough(_ now: Int64) -> Bool {
-        stall.beginsAnew(untaken: transport?.untakenBytes ?? 0, rate: worker.rules.minimumAnswerRate, now: now)
+        guard let taken = transport?.delivery.taken else { return false }
+        return stall?.beginsAnew(taken: taken, rate: worker.rules.minimumAnswerRate, now: now) ?? true
     }
 
     /// Whether a client that has been sent everything still takes it. Who closes before drops what the kernel holds as soon as the
     /// client says anything.
     private func isStillRead(_ now: Int64) -> Bool {
-        let left = transport?.untakenBytes ?? 0
-        guard left > 0 else { return false }
+        guard let delivery = transport?.delivery, delivery.untaken > 0 else { return false }
         let rules = worker.rules
-        if reading.began == .max { reading = Stall(began: now, untaken: left) }
+        var wait = reading ?? Stall(began: now, taken: delivery.taken)
+        defer { reading = wait }
         nextReview = now + Self.second
-        return now - reading.began < rules.bodyTimeout
-            || reading.beginsAnew(untaken: left, rate: rules.minimumAnswerRate, now: now)
+        return now - wait.began < rules.bodyTimeout
+            || wait.beginsAnew(taken: delivery.taken, rate: rules.minimumAnswerRate, now: now)
     }
 
     private func noteBlock() {
@@ -88,7 +74,7 @@ extension HTTP2ServerConnection {
                     resting.isEmpty ? max(lastProgress + rules.idleTimeout, nextReview) : lastProgress + Self.second
                 deadline = min(deadline, end)
             }
-            if let stalledSince { deadline = min(deadline, stalledSince + rules.bodyTimeout) }
+            if let stall { deadline = min(deadline, stall.began + rules.bodyTimeout) }
         }
         worker.noteDeadline(self)
     }
@@ -106,7 +92,7 @@ extension HTTP2ServerConnection {
         } else if drainBegan != .max, now - drainBegan >= Self.second {
             drainBegan = .max
             machine.finishDraining()
-        } else if let stalledSince, now - stalledSince >= rules.bodyTimeout {
+        } else if let stall, now - stall.began >= rules.bodyTimeout {
             guard !hasTakenEnough(now) else { return }
             endStalled()
             end(.enhanceYourCalm, "Nothing of the answers was taken in time.")

@@ -20,7 +20,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     let worker: Worker
     let peer: Peer
     var machine: HTTP2ConnectionMachine
-    var transport: (any ByteStream)?
+    var transport: (any MeasuredStream)?
     var streams = StreamTable<HTTP2Stream>()
     /// Exchanges that wait for their next use, for a second at most once there is no request.
     var resting: [HTTP2Stream] = []
@@ -40,9 +40,9 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     var lastProgress: Int64 = 0
     var drainBegan = Int64.max
     var blockBegan = Int64.max
-    var stall = Stall()
-    /// The wait for who has been sent everything, and when it is looked at again.
-    var reading = Stall()
+    /// The wait for a client that leaves no room; that for one that has been sent everything, and when it is looked at again.
+    var stall: Stall?
+    var reading: Stall?
     var nextReview: Int64 = 0
 
     var deadline = Int64.max
@@ -71,13 +71,13 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     // MARK: Events of the transport
 
     /// Begins on a transport whose client is known to speak HTTP/2, and which is counted from now on.
-    func open(on transport: any ByteStream) {
+    func open(on transport: any MeasuredStream) {
         worker.opened(self)
         begin(on: transport)
     }
 
     /// Begins on a transport that is counted already.
-    func begin(on transport: any ByteStream) {
+    func begin(on transport: any MeasuredStream) {
         self.transport = transport
         lastProgress = worker.now().monotonic
         noteRound()
@@ -117,23 +117,27 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             break
         case .message(let message):
             lastProgress = now
-            blockBegan = .max
+            blockEnded()
             let stream = take(message.stream, isHEAD: message.isHEAD, isChunked: message.isChunked)
             stream.deliverHead(message.head)
         case .oversized(let id, let isHEAD, let octets):
+            blockEnded()
             take(id, isHEAD: isHEAD, isChunked: false).handler?.refuseHead(.headTooLarge, octets: octets)
         case .malformed(_, let octets):
+            blockEnded()
             // Its stream is reset; the request is recorded as any other that could not be read.
             let stream = restedStream()
             stream.handler?.recordReset(.notARequest, octets: octets)
             stream.cancel()
         case .refused:
+            blockEnded()
             worker.metrics.refusedStreams.add()
         case .data(let id, let bytes):
             lastProgress = now
             guard let stream = streams[id] else { return machine.consume(bytes.readableBytes, of: id) }
             stream.deliver(bytes)
         case .end(let id, let trailers):
+            blockEnded()
             guard let stream = streams[id] else { return }
             stream.deliverEnd(trailers)
             note(stream)
@@ -141,7 +145,6 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             if !isByPeer { streams[id]?.handler?.requestBroke() }
             streams[id]?.cancel()
         case .windowOpened(let id):
-            lastProgress = now
             if id != 0, let stream = streams[id] { enqueue(stream) }
         case .goAway:
             // It is about streams of ours, of which there are none. The client closes when it has what it wants.
@@ -152,9 +155,14 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         }
     }
 
+    /// Each header block has its own time.
+    private func blockEnded() {
+        blockBegan = .max
+    }
+
     private func take(_ id: UInt32, isHEAD: Bool, isChunked: Bool) -> HTTP2Stream {
         let stream = restedStream()
-        reading = Stall()
+        reading = nil
         streams[id] = stream
         stream.begin(id, isHEAD: isHEAD, isChunked: isChunked)
         return stream
@@ -211,8 +219,6 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         queuedBytes -= sent
         if sent > 0 {
             lastProgress = worker.now().monotonic
-            // Put behind what waits already it is not taken yet.
-            if transport?.isBacklogged != true { stall.hasTaken = true }
         }
         noteRound()
         return isDone
@@ -279,7 +285,6 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         guard let transport else { return }
         // Kept while the round is ended, so that what is done now does not ask for another.
         isRoundNoted = true
-        if machine.isBlocked, transport.isWritable { stall.hasTaken = true }
         machine.isBlocked = !transport.isWritable
         lookAtNoted()
         sendQueued()
@@ -327,11 +332,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         streams.forEach { _, stream in stream.noteWritability() }
     }
 
-    private func write(to transport: any ByteStream) {
+    private func write(to transport: any MeasuredStream) {
         guard machine.output.readableBytes > 0, transport.isWritable || isLingering else { return }
-        // What waits for windows, or in the transport, is not taken because more is put behind it.
-        if queuedBytes == 0, !transport.isBacklogged { stall.hasTaken = true }
-        stall.untaken += machine.output.readableBytes
         transport.write(machine.output, nil)
         if machine.output.storageCapacity > Self.maximumOutput {
             machine.output = ByteBuffer()

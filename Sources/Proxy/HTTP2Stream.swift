@@ -9,7 +9,7 @@ import Wire
 ///
 /// It translates only. Requests come as HTTP/1.1 heads from the machine and get their content framed; answers are parsed as
 /// they are written and go out as frames. When an exchange has ended in good order it is used again for the next one.
-final class HTTP2Stream: ByteStream, Deadlined {
+final class HTTP2Stream: MeasuredStream, Deadlined {
     /// Content that may wait for the client's windows before the writer is asked to pause, and at which it may go on.
     static let highWater = 65536
     static let lowWater = 16384
@@ -43,10 +43,14 @@ final class HTTP2Stream: ByteStream, Deadlined {
     private var trailers: ByteBuffer?
     /// Content that waits for windows.
     private(set) var content = ByteBuffer()
+    /// Bytes of content that have gone out.
+    private var sent = 0
     private var wasWritable = true
     /// Whether the rest of a request that is answered is waited for.
     private var isLingering = false
-    /// When that is over.
+    /// The wait of one without a handler for a client that does not open its windows.
+    private var stall: Stall?
+    /// When either is over.
     private(set) var deadline = Int64.max
     var wheelPlace = WheelPlace()
     /// Whether it stands in the queue of those that have content.
@@ -145,7 +149,7 @@ final class HTTP2Stream: ByteStream, Deadlined {
         if !connection.mayAnswer(id) { connection.settle(self) }
     }
 
-    // MARK: ByteStream
+    // MARK: MeasuredStream
 
     var isOpen: Bool { connection != nil }
 
@@ -158,7 +162,9 @@ final class HTTP2Stream: ByteStream, Deadlined {
 
     var isBacklogged: Bool { !isDrained }
 
-    var untakenBytes: Int { content.readableBytes }
+    var isHeldByCarrier: Bool { isDrained || connection?.transport?.isBacklogged ?? false }
+
+    var delivery: Delivery { Delivery(taken: sent, untaken: content.readableBytes) }
 
     func setReading(_ reads: Bool) {
         guard reads != isReading else { return }
@@ -232,6 +238,7 @@ final class HTTP2Stream: ByteStream, Deadlined {
         let isWhole = answer == .whole
         guard before > 0 || isWhole, connection.mayAnswer(id) else { return }
         let isDone = connection.send(&content, trailers, on: id, isLast: isWhole, limit: limit)
+        sent &+= before - content.readableBytes
         if content.readableBytes == 0, content.storageCapacity > Self.highWater { content = ByteBuffer() }
         if isWhole, isDone {
             connection.note(self)
@@ -277,7 +284,17 @@ final class HTTP2Stream: ByteStream, Deadlined {
         giveBack(held.readableBytes)
         held = ByteBuffer()
         heldEnd = nil
-        if id == 0 { drop() } else { connection?.note(self) }
+        guard id != 0, let connection else { return drop() }
+        connection.note(self)
+        guard content.readableBytes > 0 else { return }
+        let now = connection.worker.now().monotonic
+        stall = Stall(began: now, taken: sent)
+        expire(at: now + connection.worker.rules.bodyTimeout)
+    }
+
+    private func expire(at time: Int64) {
+        deadline = time
+        connection?.worker.noteDeadline(self)
     }
 
     /// The stream is gone: the client has reset it, or the connection has ended.
@@ -294,17 +311,22 @@ final class HTTP2Stream: ByteStream, Deadlined {
     func linger() {
         guard !isLingering, let worker = connection?.worker else { return }
         isLingering = true
-        deadline = worker.now().monotonic + 1_000_000_000
-        worker.noteDeadline(self)
+        expire(at: worker.now().monotonic + 1_000_000_000)
     }
 
     func deadlinePassed(now: Int64) {
-        reset()
+        guard !isLingering, content.readableBytes > 0, let rules = connection?.worker.rules else { return reset() }
+        let isHeld = connection?.transport?.isBacklogged ?? false
+        guard isHeld || stall?.beginsAnew(taken: sent, rate: rules.minimumAnswerRate, now: now) ?? false else {
+            return reset()
+        }
+        expire(at: now + rules.bodyTimeout)
     }
 
-    private func endLingering() {
-        guard isLingering else { return }
+    private func stopWaiting() {
+        guard deadline != .max else { return }
         isLingering = false
+        stall = nil
         deadline = .max
         connection?.worker.forgetDeadline(self)
     }
@@ -318,7 +340,7 @@ final class HTTP2Stream: ByteStream, Deadlined {
     private func drop() {
         releaseHandler()
         guard let connection else { return }
-        endLingering()
+        stopWaiting()
         connection.queued(-content.readableBytes)
         connection.forget(self)
         self.connection = nil
@@ -333,7 +355,7 @@ final class HTTP2Stream: ByteStream, Deadlined {
             drop()
             return false
         }
-        endLingering()
+        stopWaiting()
         giveBack(0)
         id = 0
         return true

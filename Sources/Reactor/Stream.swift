@@ -27,10 +27,6 @@ package protocol ByteStream: AnyObject {
     var isWritable: Bool { get }
     /// Whether everything that was written is on its way.
     var isDrained: Bool { get }
-    /// Whether bytes wait for which the peer had no room.
-    var isBacklogged: Bool { get }
-    /// Bytes that were written and that the peer has not taken, as far as the transport knows. A system call: for deadlines.
-    var untakenBytes: Int { get }
     /// Stops or resumes reading. When a connection breaks while it is paused, what the kernel still holds of it comes at
     /// once, before `closed`: at most its receive buffer.
     func setReading(_ reads: Bool)
@@ -46,11 +42,38 @@ package protocol ByteStream: AnyObject {
     func close()
 }
 
+/// Bytes on their way to a peer.
+package struct Delivery: Equatable {
+    /// Those that it has taken since the stream began.
+    package var taken: Int
+    /// Those that were written and that it has not taken.
+    package var untaken: Int
+
+    package init(taken: Int, untaken: Int) {
+        self.taken = taken
+        self.untaken = untaken
+    }
+}
+
+/// A stream that knows what its peer takes: whoever waits for a peer to read goes by that.
+package protocol MeasuredStream: ByteStream {
+    /// Whether bytes wait for which the peer had no room.
+    var isBacklogged: Bool { get }
+    /// Whether others that share the way are what is waited for as well, so that who carries them all is the judge of the peer.
+    var isHeldByCarrier: Bool { get }
+    /// As far as the transport knows. A system call: for deadlines.
+    var delivery: Delivery { get }
+}
+
+extension MeasuredStream {
+    package var isHeldByCarrier: Bool { false }
+}
+
 /// One connected TCP socket of a reactor.
 ///
 /// Registered once for reading and writing, edge-triggered: it remembers itself what it could still read or write, and
 /// pausing, resuming and waiting for room cost no system call.
-package final class Stream: ByteStream, EventSource {
+package final class Stream: MeasuredStream, EventSource {
     /// Bytes that may wait to be sent before the writer is asked to pause, and at which it may go on.
     private static let highWater = 262_144
     private static let lowWater = 65536
@@ -75,6 +98,8 @@ package final class Stream: ByteStream, EventSource {
 
     /// What the socket has not taken yet.
     private var waiting = ByteBuffer()
+    /// Bytes that it has taken.
+    private var sent = 0
     /// What is sent when the round ends, as a range of what the reactor has gathered. Behind it nothing is `waiting`.
     private var gathered = 0..<0
     private var wasWritable = true
@@ -119,10 +144,12 @@ package final class Stream: ByteStream, EventSource {
 
     package var isBacklogged: Bool { waiting.readableBytes > 0 }
 
-    /// What is queued here, and what the peer has not acknowledged: the kernel takes bytes in leaps of up to megabytes, which
-    /// say nothing about the pace of who reads them.
-    package var untakenBytes: Int {
-        isOpen ? unsentBytes + max(0, Int(tollgate_unacknowledged(descriptor))) : 0
+    /// Taken is what the peer has acknowledged: the kernel takes bytes in leaps of up to megabytes, which say nothing about the
+    /// pace of who reads them.
+    package var delivery: Delivery {
+        guard isOpen else { return Delivery(taken: sent, untaken: 0) }
+        let unacknowledged = max(0, Int(tollgate_unacknowledged(descriptor)))
+        return Delivery(taken: sent - unacknowledged, untaken: unsentBytes + unacknowledged)
     }
 
     // MARK: Reading
@@ -249,7 +276,10 @@ package final class Stream: ByteStream, EventSource {
                 unsafe tollgate_send(descriptor, head.baseAddress, head.count, tail.baseAddress, tail.count)
             }
         }
-        if sent >= 0 { return sent }
+        if sent >= 0 {
+            self.sent &+= sent
+            return sent
+        }
         if sent == -Int(EAGAIN) { return 0 }
         // Broken. The reading side learns of it as well and closes; asking for that makes sure.
         hasFailed = true

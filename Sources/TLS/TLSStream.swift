@@ -14,7 +14,7 @@ package protocol HandshakeObserver: AnyObject {
 /// Those above notice no difference. A peer that ends its side with close_notify has `ended`; one whose TCP connection
 /// ends without it is cut off, so that nobody takes what came for the whole (RFC 8446 §6.1): the handler hears `closed`
 /// without `ended`.
-package final class TLSStream: ByteStream, StreamHandler {
+package final class TLSStream: MeasuredStream, StreamHandler {
     private let reactor: Reactor
     private var session: TLSSession
     private var lower: Stream?
@@ -175,7 +175,7 @@ package final class TLSStream: ByteStream, StreamHandler {
 
     package var isBacklogged: Bool { lower?.isBacklogged ?? false }
 
-    package var untakenBytes: Int { lower?.untakenBytes ?? 0 }
+    package var delivery: Delivery { lower?.delivery ?? Delivery(taken: 0, untaken: 0) }
 
     package func setReading(_ reads: Bool) {
         guard reads != isReading else { return }

@@ -69,10 +69,6 @@ final class HTTP2UpstreamStream: ByteStream {
     var isWritable: Bool { session != nil && content.readableBytes < Self.highWater }
     var isDrained: Bool { content.readableBytes == 0 }
 
-    var isBacklogged: Bool { !isDrained }
-
-    var untakenBytes: Int { content.readableBytes }
-
     func write(_ first: ByteBuffer, _ second: ByteBuffer?) {
         guard session != nil else { return }
         // The next request: the answer before was whole for its reader, whatever the server still says about it.

@@ -95,30 +95,131 @@ extension Conformance {
             client.close()
         }
 
+        /// An origin whose answers have as many times 64 KiB as the path says.
+        private static func sized(_ request: Message) -> RawOrigin.Plan {
+            .afterBody { _ in
+                let count = Int(request.target.dropFirst(8)) ?? 0
+                return [
+                    .text("HTTP/1.1 200 OK\r\nContent-Length: \(count * 65_536)\r\n\r\n"),
+                    .sendMany([UInt8](repeating: 0x3a, count: 65_536), times: count),
+                ]
+            }
+        }
+
+        private static func windows(_ size: Int) -> HTTP2Limits {
+            var limits = HTTP2Limits()
+            limits.streamWindow = size
+            limits.connectionWindow = 1 << 30
+            return limits
+        }
+
         @Test("answers that are sent to their end go to who reads them late, beyond the time of idle connections")
         func lateReaders() throws {
-            let fixture = try Fixture({ Self.configuration($0, ["idleTimeout": "1s"]) }) { request in
-                .afterBody { _ in
-                    let count = Int(request.target.dropFirst(8)) ?? 0
-                    return [
-                        .text("HTTP/1.1 200 OK\r\nContent-Length: \(count * 65_536)\r\n\r\n"),
-                        .sendMany([UInt8](repeating: 0x3a, count: 65_536), times: count),
-                    ]
-                }
-            }
-            var limits = HTTP2Limits()
-            limits.streamWindow = 1 << 30
-            limits.connectionWindow = 1 << 30
+            let fixture = try Fixture({ Self.configuration($0, ["idleTimeout": "1s"]) }, script: Self.sized)
             // How much the kernel takes is its own affair: of some of these a part waits in the gateway, and is all that waits.
-            let readers = try stride(from: 4, through: 48, by: 4).map { count in
-                let client = try HTTP2Client(port: fixture.gateway.port, limits: limits, receiveBuffer: 4_096)
+            let counts = Array(stride(from: 4, through: 48, by: 4))
+            let readers = try counts.map { count in
+                let client = try HTTP2Client(
+                    port: fixture.gateway.port, limits: Self.windows(1 << 30), receiveBuffer: 4_096)
                 return (client, try #require(client.request("GET", "/public/\(count)")), count)
+            }
+            // One more for whom everything but its window is open.
+            let shut = try HTTP2Client(port: fixture.gateway.port, limits: Self.windows(10_000))
+            let stream = try #require(shut.request("GET", "/public/1"))
+            let others = try counts.map { count in
+                let client = try fixture.gateway.connect(receiveBuffer: 4_096)
+                client.send("GET /public/\(count) HTTP/1.1\r\nHost: a\r\n\r\n")
+                return (client, count)
             }
             Thread.sleep(forTimeInterval: 6)
             for (client, stream, count) in readers {
                 #expect(client.answer(stream).body.count == count * 65_536)
                 client.socket.close()
             }
+            #expect(shut.answer(stream).body.count == 65_536)
+            for (client, count) in others { #expect(client.answer()?.body.count == count * 65_536) }
+        }
+
+        @Test("who takes an answer at its own steady pace, above the minimum, gets all of it")
+        func steadyReader() throws {
+            let fixture = try Fixture({ Self.configuration($0, ["bodyTimeout": "2s"]) }, script: Self.sized)
+            let client = try HTTP2Client(
+                port: fixture.gateway.port, limits: Self.windows(1 << 30), receiveBuffer: 4_096)
+            let stream = try #require(client.request("GET", "/public/96"))
+            for _ in 0..<40 {
+                Thread.sleep(forTimeInterval: 0.2)
+                let count = client.soFar(stream).body.count
+                _ = client.wait { client.soFar(stream).body.count > count }
+            }
+            #expect(client.answer(stream, within: .seconds(60)).body.count == 96 * 65_536)
+        }
+
+        @Test("an event stream that is taken bit by bit goes on")
+        func steadyEvents() throws {
+            let fixture = try Fixture({ Self.configuration($0, ["bodyTimeout": "1s"]) }) { _ in
+                .afterBody { _ in
+                    [
+                        .text("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
+                        .sendMany([UInt8](repeating: 0x3a, count: 65_536), times: 64), .hang,
+                    ]
+                }
+            }
+            let client = try HTTP2Client(port: fixture.gateway.port, limits: Self.windows(10_000))
+            client.consumes = false
+            let stream = try #require(client.request("GET", "/public/events"))
+            var taken = 10_000
+            for _ in 0..<10 {
+                try #require(client.wait { client.soFar(stream).body.count >= taken })
+                Thread.sleep(forTimeInterval: 0.4)
+                client.consume(6_000, of: stream)
+                taken += 6_000
+            }
+            #expect(client.soFar(stream).reset == nil)
+        }
+
+        @Test(
+            "one stream that is not taken ends alone, with its handler or without; what is waited for beside it comes")
+        func shutStreams() throws {
+            let latch = Latch()
+            let fixture = try Fixture({ Self.configuration($0, ["bodyTimeout": "1s"]) }) { request in
+                if request.target == "/public/poll" {
+                    return .afterBody { _ in [.await(latch), .text("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")] }
+                }
+                let answer: [RawOrigin.Step] = [
+                    .text("HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"),
+                    .send([UInt8](repeating: 0x3a, count: 60_000)),
+                ]
+                return request.target == "/public/early" ? .beforeBody(answer) : .afterBody { _ in answer }
+            }
+            let client = try HTTP2Client(port: fixture.gateway.port, limits: Self.windows(10_000))
+            client.consumes = false
+            let poll = try #require(client.request("GET", "/public/poll"))
+            let shut = try #require(client.request("GET", "/public/shut"))
+            let early = try #require(client.request("POST", "/public/early", body: [1], ends: false))
+            #expect(client.answer(shut).reset != nil)
+            #expect(client.answer(early).reset != nil)
+            latch.open()
+            #expect(client.answer(poll).status == 200)
+        }
+
+        @Test("header blocks have their time one by one, also those of requests that are none")
+        func brokenBlocks() throws {
+            let fixture = try Fixture({ Self.configuration($0, ["headerTimeout": "1s"]) })
+            let client = try Socket.connect(port: fixture.gateway.port)
+            #expect(client.send(Self.preface))
+            // GETs without a path, each in two frames: the end of one comes with the beginning of the next.
+            let beginning: [UInt8] = [0, 0, 1, 1, 1]
+            let end: [UInt8] = [0, 0, 1, 9, 4]
+            var stream = UInt32(1)
+            #expect(client.send(beginning + stream.bigEndianBytes + [0x82]))
+            for _ in 0..<12 {
+                Thread.sleep(forTimeInterval: 0.2)
+                let rest = end + stream.bigEndianBytes + [0x86]
+                stream += 2
+                #expect(client.send(rest + beginning + stream.bigEndianBytes + [0x82]))
+            }
+            #expect(try fixture.hasMetric(#"tollgate_http2_connection_errors_total{reason="timeout"} 0"#))
+            client.close()
         }
     }
 }

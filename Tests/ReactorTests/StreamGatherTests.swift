@@ -54,7 +54,7 @@ struct StreamGatherTests {
             let connection = try await Connection(reactor)
             let seen = await connection.act(reactor) { stream in
                 stream.write(ByteBuffer(string: "hello"), nil)
-                return (stream.isDrained, stream.untakenBytes, stream.isWritable)
+                return (stream.isDrained, stream.delivery.untaken, stream.isWritable)
             }
             #expect(seen?.0 == false)
             #expect(seen?.1 == 5)

@@ -57,12 +57,12 @@ struct StreamWriteTests {
             let connection = try await Connection(reactor, receiveBuffer: 8192)
             let untaken = await connection.act(reactor) { stream in
                 stream.write(ByteBuffer(bytes: pattern(100_000)), nil)
-                return stream.untakenBytes
+                return stream.delivery.untaken
             }
             #expect(try (50_000...100_000).contains(#require(untaken)))
             await connection.act(reactor) { $0.finishOutput() }
             #expect(connection.readToEnd() == pattern(100_000))
-            #expect(await connection.act(reactor) { $0.untakenBytes } ?? 0 <= 1)
+            #expect(await connection.act(reactor) { $0.delivery.untaken } ?? 0 <= 1)
         }
     }
 
