@@ -1,5 +1,6 @@
 import Gate
 import HTTP2
+import Logging
 import NIOCore
 import Reactor
 
@@ -22,6 +23,13 @@ struct Stall {
 /// How long a connection of HTTP/2 may take for what it does, and for nothing.
 extension HTTP2ServerConnection {
     private static let second: Int64 = 1_000_000_000
+
+    /// How a connection ends.
+    enum Ending {
+        /// What was asked for is answered, and the client gets it at the pace that it may take it at.
+        case inOrder
+        case failed
+    }
 
     /// Begins the wait for a client that has no room, or ends it. Streams whose windows are shut have deadlines of their own.
     private func noteStall() {
@@ -111,5 +119,22 @@ extension HTTP2ServerConnection {
             if stream.content.readableBytes > 0, let handler = stream.handler { stalled.append(handler) }
         }
         for handler in stalled { handler.clientStalled() }
+    }
+
+    /// Ends the connection for what the client did not do in time.
+    func end(_ code: HTTP2ErrorCode, _ detail: StaticString) {
+        machine.end(code)
+        report(.connection(code, detail), worker.metrics.stalledHTTP2)
+        fail()
+    }
+
+    func report(_ error: HTTP2Error, _ counter: Counter) {
+        counter.add()
+        worker.shared.logger.debug(
+            "A client's HTTP/2 connection is ended.",
+            metadata: [
+                "peer": "\(String(decoding: peer.address.text, as: UTF8.self))", "code": "\(error.code)",
+                "reason": "\(error.detail)",
+            ])
     }
 }

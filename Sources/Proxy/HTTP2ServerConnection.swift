@@ -1,6 +1,5 @@
 import Gate
 import HTTP2
-import Logging
 import NIOCore
 import Reactor
 import Wire
@@ -27,13 +26,12 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     /// Those with content that could not be sent at once, in the order of their turns.
     private var queue: [HTTP2Stream] = []
     private var noted: [HTTP2Stream] = []
-    var queuedBytes = 0
+    private var queuedBytes = 0
     /// Whether writers had to stop although their own streams had room.
     private var holdsWriters = false
     private var isRoundNoted = false
     /// How it ends, once everything is said.
     private(set) var ending: Ending?
-    private var hasInputEnded = false
     private var lingered = 0
     var isReading = true
     /// When something last went on, and when what the deadline is for began.
@@ -57,13 +55,6 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         limits.maximumFields = worker.rules.head.maximumFields
         limits.namesHTTPS = !peer.isSecure
         self.machine = HTTP2ConnectionMachine(role: .server, limits: limits)
-    }
-
-    /// How a connection ends.
-    enum Ending {
-        /// What was asked for is answered, and the client gets it at the pace that it may take it at.
-        case inOrder
-        case failed
     }
 
     var isLingering: Bool { ending != nil }
@@ -177,7 +168,6 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     }
 
     func ended() {
-        hasInputEnded = true
         machine.finishDraining()
         noteRound()
     }
@@ -350,24 +340,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
 
     // MARK: Ends
 
-    /// Ends the connection for what the client did not do in time.
-    func end(_ code: HTTP2ErrorCode, _ detail: StaticString) {
-        machine.end(code)
-        report(.connection(code, detail), worker.metrics.stalledHTTP2)
-        fail()
-    }
-
-    private func report(_ error: HTTP2Error, _ counter: Counter) {
-        counter.add()
-        worker.shared.logger.debug(
-            "A client's HTTP/2 connection is ended.",
-            metadata: [
-                "peer": "\(String(decoding: peer.address.text, as: UTF8.self))", "code": "\(error.code)",
-                "reason": "\(error.detail)",
-            ])
-    }
-
-    private func fail() {
+    func fail() {
         cancelAll()
         linger(.failed)
     }
