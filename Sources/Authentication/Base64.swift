@@ -54,6 +54,8 @@ enum Base64 {
     private static func decode(_ text: ArraySlice<UInt8>, values: Span<UInt8>) -> [UInt8]? {
         let remainder = text.count % 4
         guard remainder != 1 else { return nil }
+        // An array of no capacity is one that all threads share, and to initialise it would be to write to it.
+        guard !text.isEmpty else { return [] }
         let count = text.count / 4 * 3 + max(0, remainder - 1)
         // One bit pattern collects every table value, so that validity is asked once: only 0xff sets the top bit.
         var seen: UInt8 = 0

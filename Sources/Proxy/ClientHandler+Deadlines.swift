@@ -6,6 +6,18 @@ import Wire
 
 /// Back-pressure, and the one deadline of a connection.
 extension ClientHandler {
+    private static let second: Int64 = 1_000_000_000
+
+    /// Whether the client has yet to take some of what it was sent. Who closes before drops what the kernel holds as soon as the
+    /// client says anything.
+    private var isUntaken: Bool { stream.map { $0.delivery.untaken > 0 } ?? false }
+
+    /// An idle connection whose client still takes what it was sent has the time for that first.
+    func awaitReading(_ now: Int64) {
+        isUnread = true
+        settle(now)
+    }
+
     func settle(_ now: Int64) {
         let wants = machine.wantsClientBytes && (upstream?.isWritable ?? true)
         if wants != isReading { setReading(wants) }
@@ -36,13 +48,14 @@ extension ClientHandler {
         case .request, .requestBody, .answer, .events, .tunnel, .verdict, .upstream, .nothing:
             break
         }
+        isUnread = waiting == .request && (isUnread || stream?.isBacklogged == true)
         var expires = Int64.max
         let wait: Int64?
         switch waiting {
         case .request:
             wait =
-                stream?.isBacklogged == true
-                ? patienceForReading(now) : worker.isDraining ? worker.lastCall : rules.idleTimeout
+                isUnread
+                ? min(Self.second, patienceForReading(now)) : worker.isDraining ? worker.lastCall : rules.idleTimeout
         case .restOfHead: wait = rules.headTimeout
         case .requestBody: wait = patienceForBody(now)
         case .clientToRead: wait = patienceForReading(now)
@@ -64,8 +77,7 @@ extension ClientHandler {
             wait = rules.streamIdleTimeout
             expires = expiry
         case .peerToClose:
-            // What was written in this round is still on its way to the kernel: only later does what is left say anything.
-            wait = isAnew || stream?.isDrained ?? true ? 2_000_000_000 : patienceForReading(now)
+            wait = 2 * Self.second
         case .verdict, .upstream, .nothing: wait = nil
         }
         patience = wait.map { now + $0 } ?? .max
@@ -97,9 +109,11 @@ extension ClientHandler {
         }
         switch machine.waiting {
         case .request:
-            guard stream?.isBacklogged == true, patienceForReading(now) > 0 else { return close() }
+            let wasUnread = isUnread
+            isUnread = isUntaken
+            guard isUnread ? patienceForReading(now) > 0 : wasUnread else { return close() }
         case .peerToClose:
-            guard stream?.isDrained == false, patienceForReading(now) > 0 else { return close() }
+            guard isUntaken, patienceForReading(now) > 0 else { return close() }
         case .clientToRead:
             guard patienceForReading(now) <= 0 else { break }
             abort(.clientGone, reason: pace.isSlow ? "answer-too-slow" : "timeout", time)

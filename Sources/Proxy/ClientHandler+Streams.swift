@@ -94,10 +94,10 @@ extension ClientHandler {
     }
 
     /// The client takes nothing of what its connection has for it.
-    func clientStalled() {
+    func clientStalled(isSlow: Bool) {
         let now = worker.now()
         guard exchange.stream == nil else { return endStream(.clientStalled, now) }
-        abort(.clientGone, reason: pace.isSlow ? "answer-too-slow" : "timeout", now)
+        abort(.clientGone, reason: isSlow ? "answer-too-slow" : "timeout", now)
     }
 
     /// Asks whether the stream may go on, and ends it if not.

@@ -34,6 +34,8 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
     var isReading = true
     var isUpstreamReading = true
     private var isAdvancing = false
+    /// Whether the client is waited for to take its answers, before the connection is idle.
+    var isUnread = false
 
     /// What the deadline is for: the wait, and the request during which it began.
     var awaited: (ExchangeMachine.Waiting, UInt64) = (.nothing, 0)
@@ -94,7 +96,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
 
     /// Whether the connection has taken everything back, because nothing is under way any more.
     func hasRested(_ now: Int64) -> Bool {
-        guard let connection, isAtRest else { return false }
+        guard let connection, isAtRest, !isUnread else { return false }
         connection.rest(now)
         return true
     }

@@ -6,7 +6,7 @@ import Reactor
 ///
 /// It holds what must outlast a request: the stream, what is known of the peer, and a deadline. Buffers, parsers and all else that
 /// only a request needs are a `ClientHandler`'s, which the worker lends it from the first byte of a request until nothing is
-/// under way any more. So an idle connection costs a few hundred bytes, and a request that finds a handler at rest allocates nothing.
+/// under way any more, and the client has room for what it was sent. So an idle connection costs a few hundred bytes, and a request that finds a handler at rest allocates nothing.
 final class HTTP1Connection: StreamHandler, Deadlined, ClientConnection {
     /// Nanoseconds that a peer has to close after it has ended.
     private static let farewell: Int64 = 2_000_000_000
@@ -118,7 +118,12 @@ final class HTTP1Connection: StreamHandler, Deadlined, ClientConnection {
 
     func deadlinePassed(now: Int64) {
         deadline = .max
-        stream?.close()
+        guard let stream, stream.delivery.untaken > 0 else {
+            stream?.close()
+            return
+        }
+        lend()
+        handler?.awaitReading(now)
     }
 
     // MARK: ClientConnection

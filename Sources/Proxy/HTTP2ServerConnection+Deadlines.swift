@@ -8,14 +8,18 @@ import Reactor
 struct Stall {
     /// Monotonic nanoseconds.
     var began: Int64
-    /// Bytes that it had taken by then.
-    var taken: Int
+    /// What it had taken by then, and what not.
+    var delivery: Delivery
 
-    /// Whether, with so many bytes taken by now, these were enough since the wait began, which then begins anew. `rate` is in
-    /// bytes a second; at least one byte is asked for.
-    mutating func beginsAnew(taken: Int, rate: Int64, now: Int64) -> Bool {
-        guard Int64(taken - self.taken) >= max(1, rate * ((now - began) / 1_000_000_000)) else { return false }
-        self = Stall(began: now, taken: taken)
+    /// Whether the client has taken anything since the wait began.
+    func isSlow(at now: Delivery) -> Bool { now.taken > delivery.taken }
+
+    /// Whether what has been taken since the wait began was enough: all that waited then, or what the rate asks for, in bytes a
+    /// second, which is one at least. The wait begins anew then.
+    mutating func beginsAnew(at delivery: Delivery, rate: Int64, now: Int64) -> Bool {
+        let asked = min(Int64(self.delivery.untaken), max(1, rate * ((now - began) / 1_000_000_000)))
+        guard Int64(delivery.taken - self.delivery.taken) >= asked else { return false }
+        self = Stall(began: now, delivery: delivery)
         return true
     }
 }
@@ -31,32 +35,48 @@ extension HTTP2ServerConnection {
         case failed
     }
 
-    /// Begins the wait for a client that has no room, or ends it. Streams whose windows are shut have deadlines of their own.
+    /// Begins the wait for a client that leaves no room.
     private func noteStall() {
-        let isFull = machine.output.readableBytes > 0 || transport?.isBacklogged ?? false
-        guard isFull, let transport else {
-            stall = nil
-            return
-        }
-        if stall == nil { stall = Stall(began: worker.now().monotonic, taken: transport.delivery.taken) }
+        guard stall == nil, machine.output.readableBytes > 0 || transport?.isBacklogged ?? false else { return }
+        awaitClient(worker.now().monotonic)
     }
 
-    /// Whether the client has taken enough since the wait began: the transport tells nobody of what drips out of it.
-    private func hasTakenEnough(_ now: Int64) -> Bool {
-        guard let taken = transport?.delivery.taken else { return false }
-        return stall?.beginsAnew(taken: taken, rate: worker.rules.minimumAnswerRate, now: now) ?? true
-    }
-
-    /// Whether a client that has been sent everything still takes it. Who closes before drops what the kernel holds as soon as the
-    /// client says anything.
-    private func isStillRead(_ now: Int64) -> Bool {
-        guard let delivery = transport?.delivery, delivery.untaken > 0 else { return false }
-        let rules = worker.rules
-        var wait = reading ?? Stall(began: now, taken: delivery.taken)
-        defer { reading = wait }
+    private func awaitClient(_ now: Int64) {
+        guard stall == nil, let transport else { return }
+        stall = Stall(began: now, delivery: transport.delivery)
         nextReview = now + Self.second
-        return now - wait.began < rules.bodyTimeout
-            || wait.beginsAnew(taken: delivery.taken, rate: rules.minimumAnswerRate, now: now)
+    }
+
+    /// Whether the client has yet to take what was sent: what it will open windows for may be among that. It is waited for on
+    /// behalf of all streams from now on.
+    func isAwaited() -> Bool {
+        guard let transport, transport.delivery.untaken > 0 else { return false }
+        awaitClient(worker.now().monotonic)
+        noteRound()
+        return true
+    }
+
+    /// Whether a client that is waited for may go on. The transport tells nobody of what drips out of it: that is asked for.
+    private func mayGoOn(_ now: Int64) -> Bool {
+        guard let delivery = transport?.delivery, delivery.untaken > 0 || machine.output.readableBytes > 0 else {
+            stall = nil
+            lastProgress = now
+            return true
+        }
+        nextReview = now + Self.second
+        guard let stall, now - stall.began >= worker.rules.bodyTimeout else { return true }
+        return self.stall?.beginsAnew(at: delivery, rate: rate, now: now) ?? true
+    }
+
+    /// Bytes a second that the client has to take; none where all that waits is events and calls that stream.
+    private var rate: Int64 {
+        var (waits, hasRate) = (false, false)
+        streams.forEach { _, stream in
+            guard !stream.isDrained else { return }
+            waits = true
+            if stream.hasRate { hasRate = true }
+        }
+        return waits && !hasRate ? 0 : worker.rules.minimumAnswerRate
     }
 
     private func noteBlock() {
@@ -69,7 +89,7 @@ extension HTTP2ServerConnection {
         noteStall()
         noteBlock()
         if isLingering {
-            deadline = max(lastProgress + 2 * Self.second, nextReview)
+            deadline = stall == nil || ending == .failed ? lastProgress + 2 * Self.second : nextReview
         } else if !machine.isEstablished {
             deadline = lastProgress + rules.headTimeout
         } else {
@@ -78,11 +98,13 @@ extension HTTP2ServerConnection {
             if drainBegan != .max { deadline = min(deadline, drainBegan + Self.second) }
             // Once it is drained the end of that is what it waits for.
             if streams.count == 0, !machine.isDraining {
-                let end =
-                    resting.isEmpty ? max(lastProgress + rules.idleTimeout, nextReview) : lastProgress + Self.second
-                deadline = min(deadline, end)
+                if !resting.isEmpty {
+                    deadline = min(deadline, lastProgress + Self.second)
+                } else if stall == nil {
+                    deadline = min(deadline, lastProgress + rules.idleTimeout)
+                }
             }
-            if let stall { deadline = min(deadline, stall.began + rules.bodyTimeout) }
+            if stall != nil { deadline = min(deadline, nextReview) }
         }
         worker.noteDeadline(self)
     }
@@ -91,8 +113,9 @@ extension HTTP2ServerConnection {
         let rules = worker.rules
         defer { noteRound() }
         if isLingering {
-            guard ending == .failed || !isStillRead(now) else { return }
-            transport?.close()
+            // Who closes before drops what the kernel holds as soon as the client says anything.
+            let isUnread = stall == nil ? isAwaited() : mayGoOn(now)
+            if ending == .failed || !isUnread { transport?.close() }
         } else if !machine.isEstablished {
             end(.settingsTimeout, "No SETTINGS came in time.")
         } else if blockBegan != .max, now - blockBegan >= rules.headTimeout {
@@ -100,25 +123,25 @@ extension HTTP2ServerConnection {
         } else if drainBegan != .max, now - drainBegan >= Self.second {
             drainBegan = .max
             machine.finishDraining()
-        } else if let stall, now - stall.began >= rules.bodyTimeout {
-            guard !hasTakenEnough(now) else { return }
-            endStalled()
+        } else if let stall, now >= nextReview {
+            guard !mayGoOn(now) else { return }
+            endStalled(isSlow: transport.map { stall.isSlow(at: $0.delivery) } ?? false)
             end(.enhanceYourCalm, "Nothing of the answers was taken in time.")
         } else if streams.count == 0, !resting.isEmpty, now - lastProgress >= Self.second {
             for stream in resting { stream.cancel() }
             resting = []
         } else if streams.count == 0, !machine.isDraining, now - lastProgress >= rules.idleTimeout {
-            if !isStillRead(now) { drain() }
+            if stall == nil, !isAwaited() { drain() }
         }
     }
 
     /// Ends the exchanges whose content the client does not take.
-    private func endStalled() {
+    private func endStalled(isSlow: Bool) {
         var stalled: [ClientHandler] = []
         streams.forEach { _, stream in
             if stream.content.readableBytes > 0, let handler = stream.handler { stalled.append(handler) }
         }
-        for handler in stalled { handler.clientStalled() }
+        for handler in stalled { handler.clientStalled(isSlow: isSlow) }
     }
 
     /// Ends the connection for what the client did not do in time.

@@ -38,9 +38,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     var lastProgress: Int64 = 0
     var drainBegan = Int64.max
     var blockBegan = Int64.max
-    /// The wait for a client that leaves no room; that for one that has been sent everything, and when it is looked at again.
+    /// The wait for a client that has something to take, and when that is looked at again.
     var stall: Stall?
-    var reading: Stall?
     var nextReview: Int64 = 0
 
     var deadline = Int64.max
@@ -133,7 +132,10 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             stream.deliverEnd(trailers)
             note(stream)
         case .reset(let id, _, let isByPeer):
-            if !isByPeer { streams[id]?.handler?.requestBroke() }
+            if !isByPeer {
+                blockEnded()
+                streams[id]?.handler?.requestBroke()
+            }
             streams[id]?.cancel()
         case .windowOpened(let id):
             if id != 0, let stream = streams[id] { enqueue(stream) }
@@ -153,7 +155,6 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
 
     private func take(_ id: UInt32, isHEAD: Bool, isChunked: Bool) -> HTTP2Stream {
         let stream = restedStream()
-        reading = nil
         streams[id] = stream
         stream.begin(id, isHEAD: isHEAD, isChunked: isChunked)
         return stream
@@ -229,6 +230,9 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         if !takesContent { holdsWriters = true }
     }
 
+    /// Whether others wait to send, and have their turn before who comes now.
+    var isContended: Bool { !queue.isEmpty }
+
     func enqueue(_ stream: HTTP2Stream) {
         guard !stream.isQueued else { return }
         stream.isQueued = true
@@ -244,6 +248,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     }
 
     func forget(_ stream: HTTP2Stream) {
+        lastProgress = worker.now().monotonic
         if stream.id != 0 { streams[stream.id] = nil }
     }
 
@@ -255,6 +260,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             stream.linger()
         } else {
             streams[id] = nil
+            lastProgress = worker.now().monotonic
             if stream.rest(), resting.count < worker.rules.maximumStreams, !machine.isDraining {
                 resting.append(stream)
             } else {
@@ -305,10 +311,15 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             let streams = queue
             queue.removeAll(keepingCapacity: true)
             let before = machine.output.readableBytes
+            // Who had a turn goes behind all who had none: a window may open for one turn at a time.
+            var served: [HTTP2Stream] = []
             for stream in streams {
+                let sent = machine.output.readableBytes
                 stream.isQueued = false
                 stream.send(limit: Self.turn)
+                if machine.output.readableBytes > sent, queue.last === stream { served += [queue.removeLast()] }
             }
+            queue += served
             // Whoever is still here got nothing because its window is shut.
             turns = machine.output.readableBytes > before ? queue.count : 0
         }

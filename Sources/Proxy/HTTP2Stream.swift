@@ -20,6 +20,8 @@ final class HTTP2Stream: MeasuredStream, Deadlined {
 
     private(set) var handler: ClientHandler?
     private var connection: HTTP2ServerConnection?
+    /// Whether its client has to take the answer at a rate.
+    var hasRate: Bool { handler?.hasRate ?? hadRate }
     /// The stream that is served; 0 at rest.
     private(set) var id: UInt32 = 0
 
@@ -50,6 +52,7 @@ final class HTTP2Stream: MeasuredStream, Deadlined {
     private var isLingering = false
     /// The wait of one without a handler for a client that does not open its windows.
     private var stall: Stall?
+    private var hadRate = true
     /// When either is over.
     private(set) var deadline = Int64.max
     var wheelPlace = WheelPlace()
@@ -162,7 +165,7 @@ final class HTTP2Stream: MeasuredStream, Deadlined {
 
     var isBacklogged: Bool { !isDrained }
 
-    var isHeldByCarrier: Bool { isDrained || connection?.transport?.isBacklogged ?? false }
+    var isHeldByCarrier: Bool { isDrained || connection?.isAwaited() ?? false }
 
     var delivery: Delivery { Delivery(taken: sent, untaken: content.readableBytes) }
 
@@ -176,7 +179,12 @@ final class HTTP2Stream: MeasuredStream, Deadlined {
         guard id != 0 else { return }
         take(first)
         if let second { take(second) }
-        send()
+        if let connection, connection.isContended, answer != .head {
+            connection.enqueue(self)
+            connection.noteRound()
+        } else {
+            send()
+        }
         noteWritability()
     }
 
@@ -280,6 +288,7 @@ final class HTTP2Stream: MeasuredStream, Deadlined {
 
     /// The handler goes; what waits for windows is still sent.
     private func retire() {
+        hadRate = hasRate
         releaseHandler()
         giveBack(held.readableBytes)
         held = ByteBuffer()
@@ -288,7 +297,7 @@ final class HTTP2Stream: MeasuredStream, Deadlined {
         connection.note(self)
         guard content.readableBytes > 0 else { return }
         let now = connection.worker.now().monotonic
-        stall = Stall(began: now, taken: sent)
+        stall = Stall(began: now, delivery: delivery)
         expire(at: now + connection.worker.rules.bodyTimeout)
     }
 
@@ -316,8 +325,9 @@ final class HTTP2Stream: MeasuredStream, Deadlined {
 
     func deadlinePassed(now: Int64) {
         guard !isLingering, content.readableBytes > 0, let rules = connection?.worker.rules else { return reset() }
-        let isHeld = connection?.transport?.isBacklogged ?? false
-        guard isHeld || stall?.beginsAnew(taken: sent, rate: rules.minimumAnswerRate, now: now) ?? false else {
+        if isHeldByCarrier {
+            stall = Stall(began: now, delivery: delivery)
+        } else if stall?.beginsAnew(at: delivery, rate: hasRate ? rules.minimumAnswerRate : 0, now: now) != true {
             return reset()
         }
         expire(at: now + rules.bodyTimeout)

@@ -1,5 +1,6 @@
 import Foundation
 import HTTP2
+import StrictJSON
 import TestKit
 import Testing
 
@@ -154,6 +155,103 @@ extension Conformance {
                 _ = client.wait { client.soFar(stream).body.count > count }
             }
             #expect(client.answer(stream, within: .seconds(60)).body.count == 96 * 65_536)
+        }
+
+        @Test("HTTP/1.1: who has read all is idle and served again, who is answered early and reads late gets all")
+        func backlogsOfHTTP1() throws {
+            let fixture = try Fixture({ Self.configuration($0, ["bodyTimeout": "3s"]) }) { request in
+                guard case .afterBody(let steps) = Self.sized(request), request.method == "POST" else {
+                    return Self.sized(request)
+                }
+                return .beforeBody(steps(request))
+            }
+            let counts = [2, 4, 6, 8, 12, 16, 24, 32]
+            let readers = try counts.map { count in
+                let client = try fixture.gateway.connect(receiveBuffer: 4_096)
+                client.send("GET /public/\(count) HTTP/1.1\r\nHost: a\r\n\r\n")
+                return client
+            }
+            let early = try counts.prefix(3).map { count in
+                let client = try fixture.gateway.connect(receiveBuffer: 4_096)
+                client.send("POST /public/\(count) HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
+                return (client, count)
+            }
+            for (client, count) in zip(readers, counts) {
+                Thread.sleep(forTimeInterval: 0.1)
+                #expect(client.answer()?.body.count == count * 65_536)
+            }
+            Thread.sleep(forTimeInterval: 1.5)
+            for (client, count) in early { #expect(client.answer()?.body.count == count * 65_536) }
+            // Longer than the time for reading: it has nothing to read.
+            Thread.sleep(forTimeInterval: 3)
+            for client in readers {
+                client.send("GET /public/1 HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(client.answer()?.body.count == 65_536)
+            }
+        }
+
+        @Test("who is cut for its pace has a record that says so")
+        func slowReader() throws {
+            let limits: Literal = ["bodyTimeout": "2s", "minimumAnswerRate": "1MiB"]
+            let fixture = try Fixture({ Self.configuration($0, limits) }, script: Self.sized)
+            let client = try HTTP2Client(
+                port: fixture.gateway.port, limits: Self.windows(1 << 30), receiveBuffer: 4_096)
+            let stream = try #require(client.request("GET", "/public/9999"))
+            while !client.isOver {
+                Thread.sleep(forTimeInterval: 0.1)
+                let count = client.soFar(stream).body.count
+                _ = client.wait { client.soFar(stream).body.count > count }
+            }
+            #expect(
+                try eventually {
+                    try fixture.gateway.auditLines.contains { line in
+                        let record = try JSON.parse(line, limits: .configuration)
+                        return record.member("outcome")?.string == "client-gone"
+                            && record.member("reason")?.string == "answer-too-slow"
+                    }
+                })
+        }
+
+        @Test("streams take turns: downloads without end leave room for others, whatever a window opens for")
+        func turns() throws {
+            let fixture = try Fixture({ Self.configuration($0, [:]) }) { request in
+                guard request.target != "/public/endless" else {
+                    return .afterBody { _ in
+                        [
+                            .text("HTTP/1.1 200 OK\r\n\r\n"),
+                            .sendMany([UInt8](repeating: 0x3a, count: 65_536), times: 1_000_000),
+                        ]
+                    }
+                }
+                return Self.sized(request)
+            }
+            // The window of the connection is what they share.
+            var limits = HTTP2Limits()
+            limits.streamWindow = 1 << 30
+            limits.connectionWindow = 65_535
+            let client = try HTTP2Client(port: fixture.gateway.port, limits: limits, receiveBuffer: 4_096)
+            let endless = try (0..<2).map { _ in try #require(client.request("GET", "/public/endless")) }
+            #expect(client.wait { endless.allSatisfy { client.soFar($0).body.count > 16_384 } })
+            let others = try (0..<3).map { _ in try #require(client.request("GET", "/public/1")) }
+            let all = endless + others
+            for _ in 0..<300 where !others.allSatisfy({ client.soFar($0).isWhole }) {
+                Thread.sleep(forTimeInterval: 0.03)
+                let count = all.reduce(0) { $0 + client.soFar($1).body.count }
+                #expect(client.wait { all.reduce(0) { $0 + client.soFar($1).body.count } > count })
+            }
+            for stream in others { #expect(client.soFar(stream).body.count == 65_536) }
+        }
+
+        @Test("the idle time begins with the end of an answer, also of one without content")
+        func idleAfterHEAD() throws {
+            let fixture = try Fixture({ Self.configuration($0, ["idleTimeout": "2s"]) }) { _ in
+                .afterBody { _ in [.pause(.seconds(3)), .text("HTTP/1.1 204 No Content\r\n\r\n")] }
+            }
+            let client = try HTTP2Client(port: fixture.gateway.port)
+            #expect(client.answer(client.request("HEAD", "/public/poll")).status == 204)
+            Thread.sleep(forTimeInterval: 0.5)
+            #expect(client.answer(client.request("HEAD", "/public/poll")).status == 204)
+            #expect(client.goAways.isEmpty)
         }
 
         @Test("an event stream that is taken bit by bit goes on")
