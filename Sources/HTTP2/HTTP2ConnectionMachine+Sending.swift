@@ -149,6 +149,8 @@ extension HTTP2ConnectionMachine {
     package var capacity: Int { peer.maximumConcurrentStreams == .max ? 100 : peer.maximumConcurrentStreams }
 
     /// How many bytes of content may be sent on a stream now.
+    package var isWindowShut: Bool { sendWindow <= 0 }
+
     package func room(on stream: UInt32) -> Int {
         guard let state = streams[stream], state.isLocalOpen else { return 0 }
         return max(0, min(state.sendWindow, sendWindow))

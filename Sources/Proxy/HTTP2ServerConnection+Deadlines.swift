@@ -47,10 +47,9 @@ extension HTTP2ServerConnection {
         nextReview = now + Self.second
     }
 
-    /// Whether the client has yet to take what was sent: what it will open windows for may be among that. It is waited for on
-    /// behalf of all streams from now on.
-    func isAwaited() -> Bool {
-        guard let transport, transport.delivery.untaken > 0 else { return false }
+    /// Whether the client has yet to take what was written up to a place. It is waited for on behalf of all streams then.
+    func isAwaited(_ place: Int) -> Bool {
+        guard let transport, transport.delivery.taken < place else { return false }
         awaitClient(worker.now().monotonic)
         noteRound()
         return true
@@ -58,7 +57,8 @@ extension HTTP2ServerConnection {
 
     /// Whether a client that is waited for may go on. The transport tells nobody of what drips out of it: that is asked for.
     private func mayGoOn(_ now: Int64) -> Bool {
-        guard let delivery = transport?.delivery, delivery.untaken > 0 || machine.output.readableBytes > 0 else {
+        let isFull = machine.output.readableBytes > 0 || transport?.isBacklogged ?? false
+        guard let delivery = transport?.delivery, isFull || delivery.taken < lastAnswer else {
             stall = nil
             lastProgress = now
             return true
@@ -68,15 +68,15 @@ extension HTTP2ServerConnection {
         return self.stall?.beginsAnew(at: delivery, rate: rate, now: now) ?? true
     }
 
-    /// Bytes a second that the client has to take; none where all that waits is events and calls that stream.
+    /// Bytes a second that the client has to take; none where all that waits, or is open, is events and calls that stream.
     private var rate: Int64 {
-        var (waits, hasRate) = (false, false)
+        var open: Bool?
+        var waiting: Bool?
         streams.forEach { _, stream in
-            guard !stream.isDrained else { return }
-            waits = true
-            if stream.hasRate { hasRate = true }
+            open = (open ?? false) || stream.hasRate
+            if !stream.isDrained { waiting = (waiting ?? false) || stream.hasRate }
         }
-        return waits && !hasRate ? 0 : worker.rules.minimumAnswerRate
+        return waiting ?? open ?? true ? worker.rules.minimumAnswerRate : 0
     }
 
     private func noteBlock() {
@@ -114,7 +114,7 @@ extension HTTP2ServerConnection {
         defer { noteRound() }
         if isLingering {
             // Who closes before drops what the kernel holds as soon as the client says anything.
-            let isUnread = stall == nil ? isAwaited() : mayGoOn(now)
+            let isUnread = stall == nil ? isAwaited(lastAnswer) : mayGoOn(now)
             if ending == .failed || !isUnread { transport?.close() }
         } else if !machine.isEstablished {
             end(.settingsTimeout, "No SETTINGS came in time.")
@@ -131,15 +131,15 @@ extension HTTP2ServerConnection {
             for stream in resting { stream.cancel() }
             resting = []
         } else if streams.count == 0, !machine.isDraining, now - lastProgress >= rules.idleTimeout {
-            if stall == nil, !isAwaited() { drain() }
+            if stall == nil, !isAwaited(lastAnswer) { drain() }
         }
     }
 
-    /// Ends the exchanges whose content the client does not take.
+    /// Ends the exchanges whose answers the client does not take.
     private func endStalled(isSlow: Bool) {
         var stalled: [ClientHandler] = []
         streams.forEach { _, stream in
-            if stream.content.readableBytes > 0, let handler = stream.handler { stalled.append(handler) }
+            if let handler = stream.handler, handler.machine.hasAnswerBegun { stalled.append(handler) }
         }
         for handler in stalled { handler.clientStalled(isSlow: isSlow) }
     }

@@ -36,6 +36,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     var isReading = true
     /// When something last went on, and when what the deadline is for began.
     var lastProgress: Int64 = 0
+    /// How much will have been written with what was put out of answers last: what follows it (PING, SETTINGS) nobody waits for.
+    private(set) var lastAnswer = 0
     var drainBegan = Int64.max
     var blockBegan = Int64.max
     /// The wait for a client that has something to take, and when that is looked at again.
@@ -195,6 +197,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
 
     func send(_ head: ResponseHead, of source: ByteBuffer, on id: UInt32, endsStream: Bool) {
         machine.send(head, of: source, on: id, endsStream: endsStream)
+        noteAnswer()
         noteRound()
     }
 
@@ -210,9 +213,14 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         queuedBytes -= sent
         if sent > 0 {
             lastProgress = worker.now().monotonic
+            noteAnswer()
         }
         noteRound()
         return isDone
+    }
+
+    private func noteAnswer() {
+        lastAnswer = (transport?.written ?? 0) &+ machine.output.readableBytes
     }
 
     func consumed(_ count: Int, of id: UInt32) {
@@ -248,8 +256,9 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     }
 
     func forget(_ stream: HTTP2Stream) {
+        guard stream.id != 0 else { return }
         lastProgress = worker.now().monotonic
-        if stream.id != 0 { streams[stream.id] = nil }
+        streams[stream.id] = nil
     }
 
     /// A stream's answer is sent to its end: it rests, waits for the rest of its request, or says that it needs none.
@@ -333,7 +342,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         streams.forEach { _, stream in stream.noteWritability() }
     }
 
-    private func write(to transport: any MeasuredStream) {
+    func write(to transport: any MeasuredStream) {
         guard machine.output.readableBytes > 0, transport.isWritable || isLingering else { return }
         transport.write(machine.output, nil)
         if machine.output.storageCapacity > Self.maximumOutput {
@@ -367,34 +376,11 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         setDeadline()
     }
 
-    private func cancelAll() {
+    func cancelAll() {
         var all: [HTTP2Stream] = resting
         resting = []
         streams.forEach { _, stream in all.append(stream) }
         for stream in all { stream.cancel() }
         queue = []
-    }
-
-    /// Serves what is under way, and says so to the client.
-    func drain() {
-        machine.drain()
-        drainBegan = min(drainBegan, worker.now().monotonic)
-        noteRound()
-    }
-
-    func abandon() {
-        var underWay: [ClientHandler] = []
-        streams.forEach { _, stream in if let handler = stream.handler { underWay.append(handler) } }
-        for handler in underWay { handler.abandon() }
-        cancelAll()
-        machine.end(.noError)
-        if let transport { write(to: transport) }
-        transport?.close()
-    }
-
-    var standing: [ClientHandler] {
-        var found: [ClientHandler] = []
-        streams.forEach { _, stream in found += stream.handler?.standing ?? [] }
-        return found
     }
 }

@@ -47,6 +47,8 @@ final class HTTP2Stream: MeasuredStream, Deadlined {
     private(set) var content = ByteBuffer()
     /// Bytes of content that have gone out.
     private var sent = 0
+    /// How much the connection had written with the last of it.
+    private var lastContent = 0
     private var wasWritable = true
     /// Whether the rest of a request that is answered is waited for.
     private var isLingering = false
@@ -165,7 +167,14 @@ final class HTTP2Stream: MeasuredStream, Deadlined {
 
     var isBacklogged: Bool { !isDrained }
 
-    var isHeldByCarrier: Bool { isDrained || connection?.isAwaited() ?? false }
+    /// A client that has not taken all of the stream cannot open its window, nor that of the connection before it has taken what
+    /// went out last.
+    var isHeldByCarrier: Bool {
+        guard !isDrained, let connection else { return true }
+        return connection.isAwaited(connection.machine.isWindowShut ? connection.lastAnswer : lastContent)
+    }
+
+    var written: Int { sent &+ content.readableBytes }
 
     var delivery: Delivery { Delivery(taken: sent, untaken: content.readableBytes) }
 
@@ -247,6 +256,7 @@ final class HTTP2Stream: MeasuredStream, Deadlined {
         guard before > 0 || isWhole, connection.mayAnswer(id) else { return }
         let isDone = connection.send(&content, trailers, on: id, isLast: isWhole, limit: limit)
         sent &+= before - content.readableBytes
+        if content.readableBytes < before { lastContent = connection.lastAnswer }
         if content.readableBytes == 0, content.storageCapacity > Self.highWater { content = ByteBuffer() }
         if isWhole, isDone {
             connection.note(self)

@@ -61,6 +61,8 @@ package protocol MeasuredStream: ByteStream {
     var isBacklogged: Bool { get }
     /// Whether others that share the way are what is waited for as well, so that who carries them all is the judge of the peer.
     var isHeldByCarrier: Bool { get }
+    /// Bytes that were written since the stream began.
+    var written: Int { get }
     /// As far as the transport knows. A system call: for deadlines.
     var delivery: Delivery { get }
 }
@@ -143,6 +145,8 @@ package final class Stream: MeasuredStream, EventSource {
     package var isDrained: Bool { unsentBytes == 0 }
 
     package var isBacklogged: Bool { waiting.readableBytes > 0 }
+
+    package var written: Int { sent &+ unsentBytes }
 
     /// Taken is what the peer has acknowledged: the kernel takes bytes in leaps of up to megabytes, which say nothing about the
     /// pace of who reads them.

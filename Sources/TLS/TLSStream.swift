@@ -175,6 +175,8 @@ package final class TLSStream: MeasuredStream, StreamHandler {
 
     package var isBacklogged: Bool { lower?.isBacklogged ?? false }
 
+    package var written: Int { lower?.written ?? 0 }
+
     package var delivery: Delivery { lower?.delivery ?? Delivery(taken: 0, untaken: 0) }
 
     package func setReading(_ reads: Bool) {

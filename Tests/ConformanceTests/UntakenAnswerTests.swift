@@ -277,6 +277,58 @@ extension Conformance {
             #expect(client.soFar(stream).reset == nil)
         }
 
+        @Test("who opens no window is not kept for PINGs, of which there is always one on its way; nor who is idle")
+        func pings() throws {
+            let limits: Literal = ["bodyTimeout": "1s", "idleTimeout": "1s"]
+            let fixture = try Fixture({ Self.configuration($0, limits) }, script: Self.sized)
+            let client = try HTTP2Client(port: fixture.gateway.port, limits: Self.windows(10_000))
+            client.consumes = false
+            let stream = try #require(client.request("GET", "/public/1"))
+            let deadline = ContinuousClock.now + .seconds(20)
+            while !client.isOver, ContinuousClock.now < deadline {
+                _ = client.socket.send([0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8])
+                _ = client.wait(by: .now + .milliseconds(30)) { client.isOver }
+            }
+            #expect(client.soFar(stream).reset != nil)
+            #expect(client.isOver)
+        }
+
+        @Test("events have no rate on a full connection either, and where it stands still their record says so")
+        func eventsOfFullConnections() throws {
+            let limits: Literal = ["bodyTimeout": "2s", "minimumAnswerRate": "1MiB"]
+            let fixture = try Fixture({ Self.configuration($0, limits) }) { request in
+                guard request.target != "/public/tick" else {
+                    return .afterBody { _ in
+                        [.text("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"), .hang]
+                    }
+                }
+                guard request.target == "/public/events" else { return Self.sized(request) }
+                return .afterBody { _ in
+                    [
+                        .text("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
+                        .sendMany([UInt8](repeating: 0x3a, count: 65_536), times: 4_096), .hang,
+                    ]
+                }
+            }
+            let client = try HTTP2Client(
+                port: fixture.gateway.port, limits: Self.windows(1 << 30), receiveBuffer: 4_096)
+            let events = try #require(client.request("GET", "/public/events"))
+            for _ in 0..<25 {
+                Thread.sleep(forTimeInterval: 0.2)
+                let count = client.soFar(events).body.count
+                _ = client.wait { client.soFar(events).body.count > count }
+            }
+            #expect(!client.isOver && client.soFar(events).reset == nil)
+            let other = try HTTP2Client(
+                port: fixture.gateway.port, limits: Self.windows(1 << 30), receiveBuffer: 4_096)
+            let tick = try #require(other.request("GET", "/public/tick"))
+            #expect(other.wait { !other.soFar(tick).body.isEmpty })
+            _ = try #require(other.request("GET", "/public/9999"))
+            #expect(try fixture.closeReason() == "client-stalled")
+            client.socket.close()
+            withExtendedLifetime(other) {}
+        }
+
         @Test(
             "one stream that is not taken ends alone, with its handler or without; what is waited for beside it comes")
         func shutStreams() throws {
