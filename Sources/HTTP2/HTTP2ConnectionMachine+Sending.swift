@@ -148,9 +148,10 @@ extension HTTP2ConnectionMachine {
     /// word of its own, RFC 9113 §6.5.2 recommends that it take a hundred.
     package var capacity: Int { peer.maximumConcurrentStreams == .max ? 100 : peer.maximumConcurrentStreams }
 
-    /// How many bytes of content may be sent on a stream now.
+    /// Whether no content may be sent on any stream, because the window of the connection is shut (RFC 9113 §6.9.1).
     package var isWindowShut: Bool { sendWindow <= 0 }
 
+    /// How many bytes of content may be sent on a stream now.
     package func room(on stream: UInt32) -> Int {
         guard let state = streams[stream], state.isLocalOpen else { return 0 }
         return max(0, min(state.sendWindow, sendWindow))

@@ -35,29 +35,32 @@ extension HTTP2ServerConnection {
         case failed
     }
 
+    /// Whether the client leaves no room.
+    private var isFull: Bool { machine.output.readableBytes > 0 || transport?.isBacklogged ?? false }
+
     /// Begins the wait for a client that leaves no room.
     private func noteStall() {
-        guard stall == nil, machine.output.readableBytes > 0 || transport?.isBacklogged ?? false else { return }
-        awaitClient(worker.now().monotonic)
+        guard stall == nil, isFull, let transport else { return }
+        awaitClient(transport.delivery)
     }
 
-    private func awaitClient(_ now: Int64) {
-        guard stall == nil, let transport else { return }
-        stall = Stall(began: now, delivery: transport.delivery)
+    private func awaitClient(_ delivery: Delivery) {
+        guard stall == nil else { return }
+        let now = worker.now().monotonic
+        stall = Stall(began: now, delivery: delivery)
         nextReview = now + Self.second
     }
 
     /// Whether the client has yet to take what was written up to a place. It is waited for on behalf of all streams then.
     func isAwaited(_ place: Int) -> Bool {
-        guard let transport, transport.delivery.taken < place else { return false }
-        awaitClient(worker.now().monotonic)
+        guard let delivery = transport?.delivery, delivery.taken < place else { return false }
+        awaitClient(delivery)
         noteRound()
         return true
     }
 
     /// Whether a client that is waited for may go on. The transport tells nobody of what drips out of it: that is asked for.
     private func mayGoOn(_ now: Int64) -> Bool {
-        let isFull = machine.output.readableBytes > 0 || transport?.isBacklogged ?? false
         guard let delivery = transport?.delivery, isFull || delivery.taken < lastAnswer else {
             stall = nil
             lastProgress = now

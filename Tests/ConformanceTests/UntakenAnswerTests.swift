@@ -116,6 +116,13 @@ extension Conformance {
             return limits
         }
 
+        /// Takes some more of an answer after a pause, which is the client's pace.
+        private static func readSlowly(_ client: HTTP2Client, _ stream: UInt32) {
+            Thread.sleep(forTimeInterval: 0.2)
+            let count = client.soFar(stream).body.count
+            _ = client.wait { client.soFar(stream).body.count > count }
+        }
+
         @Test("answers that are sent to their end go to who reads them late, beyond the time of idle connections")
         func lateReaders() throws {
             let fixture = try Fixture({ Self.configuration($0, ["idleTimeout": "1s"]) }, script: Self.sized)
@@ -149,11 +156,7 @@ extension Conformance {
             let client = try HTTP2Client(
                 port: fixture.gateway.port, limits: Self.windows(1 << 30), receiveBuffer: 4_096)
             let stream = try #require(client.request("GET", "/public/96"))
-            for _ in 0..<40 {
-                Thread.sleep(forTimeInterval: 0.2)
-                let count = client.soFar(stream).body.count
-                _ = client.wait { client.soFar(stream).body.count > count }
-            }
+            for _ in 0..<40 { Self.readSlowly(client, stream) }
             #expect(client.answer(stream, within: .seconds(60)).body.count == 96 * 65_536)
         }
 
@@ -197,11 +200,7 @@ extension Conformance {
             let client = try HTTP2Client(
                 port: fixture.gateway.port, limits: Self.windows(1 << 30), receiveBuffer: 4_096)
             let stream = try #require(client.request("GET", "/public/9999"))
-            while !client.isOver {
-                Thread.sleep(forTimeInterval: 0.1)
-                let count = client.soFar(stream).body.count
-                _ = client.wait { client.soFar(stream).body.count > count }
-            }
+            while !client.isOver { Self.readSlowly(client, stream) }
             #expect(
                 try eventually {
                     try fixture.gateway.auditLines.contains { line in
@@ -313,11 +312,7 @@ extension Conformance {
             let client = try HTTP2Client(
                 port: fixture.gateway.port, limits: Self.windows(1 << 30), receiveBuffer: 4_096)
             let events = try #require(client.request("GET", "/public/events"))
-            for _ in 0..<25 {
-                Thread.sleep(forTimeInterval: 0.2)
-                let count = client.soFar(events).body.count
-                _ = client.wait { client.soFar(events).body.count > count }
-            }
+            for _ in 0..<25 { Self.readSlowly(client, events) }
             #expect(!client.isOver && client.soFar(events).reset == nil)
             let other = try HTTP2Client(
                 port: fixture.gateway.port, limits: Self.windows(1 << 30), receiveBuffer: 4_096)
