@@ -24,7 +24,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     /// Exchanges that wait for their next use, for a second at most once there is no request.
     var resting: [HTTP2Stream] = []
     /// Those with content that could not be sent at once, in the order of their turns.
-    private var queue: [HTTP2Stream] = []
+    private var queue = TurnQueue<HTTP2Stream>()
     private var noted: [HTTP2Stream] = []
     private var queuedBytes = 0
     /// Whether writers had to stop although their own streams had room.
@@ -238,12 +238,14 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         if !takesContent { holdsWriters = true }
     }
 
-    /// Whether others wait to send, and have their turn before who comes now.
-    var isContended: Bool { !queue.isEmpty }
+    /// Whether a stream may send at once. When others wait it has its turn after them.
+    func mayGoAhead(_ stream: HTTP2Stream) -> Bool {
+        guard !queue.mayGoAhead(stream) else { return true }
+        noteRound()
+        return false
+    }
 
     func enqueue(_ stream: HTTP2Stream) {
-        guard !stream.isQueued else { return }
-        stream.isQueued = true
         queue.append(stream)
     }
 
@@ -315,23 +317,12 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
 
     /// Turn by turn, as long as windows and transport take something.
     private func sendQueued() {
-        var turns = queue.count
-        while turns > 0, machine.output.readableBytes < Self.maximumOutput, !machine.isBlocked {
-            let streams = queue
-            queue.removeAll(keepingCapacity: true)
+        while machine.output.readableBytes < Self.maximumOutput, !machine.isBlocked, let stream = queue.next() {
             let before = machine.output.readableBytes
-            // Who had a turn goes behind all who had none: a window may open for one turn at a time.
-            var served: [HTTP2Stream] = []
-            for stream in streams {
-                let sent = machine.output.readableBytes
-                stream.isQueued = false
-                stream.send(limit: Self.turn)
-                if machine.output.readableBytes > sent, queue.last === stream { served += [queue.removeLast()] }
-            }
-            queue += served
-            // Whoever is still here got nothing because its window is shut.
-            turns = machine.output.readableBytes > before ? queue.count : 0
+            stream.send(limit: Self.turn)
+            queue.endTurn(hasSent: machine.output.readableBytes > before)
         }
+        queue.endRound()
         wakeWriters()
     }
 
@@ -381,6 +372,6 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         resting = []
         streams.forEach { _, stream in all.append(stream) }
         for stream in all { stream.cancel() }
-        queue = []
+        queue.removeAll()
     }
 }

@@ -9,7 +9,7 @@ import Wire
 ///
 /// It translates only. Requests come as HTTP/1.1 heads from the machine and get their content framed; answers are parsed as
 /// they are written and go out as frames. When an exchange has ended in good order it is used again for the next one.
-final class HTTP2Stream: MeasuredStream, Deadlined {
+final class HTTP2Stream: MeasuredStream, Deadlined, TurnTaker {
     /// Content that may wait for the client's windows before the writer is asked to pause, and at which it may go on.
     static let highWater = 65536
     static let lowWater = 16384
@@ -188,12 +188,7 @@ final class HTTP2Stream: MeasuredStream, Deadlined {
         guard id != 0 else { return }
         take(first)
         if let second { take(second) }
-        if let connection, connection.isContended, answer != .head {
-            connection.enqueue(self)
-            connection.noteRound()
-        } else {
-            send()
-        }
+        if answer != .head, connection?.mayGoAhead(self) == true { send() }
         noteWritability()
     }
 
