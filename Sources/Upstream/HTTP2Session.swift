@@ -30,7 +30,7 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
     private var streams = StreamTable<HTTP2UpstreamStream>()
     private var members: [ObjectIdentifier: HTTP2UpstreamStream] = [:]
     /// Those with content to send, and those whose request found no room, in the order of their turns.
-    private var queue: [HTTP2UpstreamStream] = []
+    private var queue = TurnQueue<HTTP2UpstreamStream>()
     private var unopened: [HTTP2UpstreamStream] = []
     private var isRoundNoted = false
     /// Whether it takes no new requests: the server said so, or does not seem to hear.
@@ -151,7 +151,8 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
         isRetired = true
         finishOpening(.wrongProtocol)
         for stream in Array(members.values) { stream.fail(isUnprocessed: true) }
-        (queue, unopened) = ([], [])
+        queue.removeAll()
+        unopened = []
     }
 
     func writabilityChanged() {
@@ -186,9 +187,14 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
         noteRound()
     }
 
+    /// Whether a stream may send at once. When others wait it has its turn after them.
+    func mayGoAhead(_ stream: HTTP2UpstreamStream) -> Bool {
+        guard !queue.mayGoAhead(stream) else { return true }
+        noteRound()
+        return false
+    }
+
     func enqueue(_ stream: HTTP2UpstreamStream) {
-        guard !stream.isQueued else { return }
-        stream.isQueued = true
         queue.append(stream)
         noteRound()
     }
@@ -248,19 +254,14 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
         for stream in streams { stream.begin() }
     }
 
+    /// Turn by turn, as long as windows and transport take something.
     private func sendQueued() {
-        var turns = queue.count
-        while turns > 0, machine.output.readableBytes < Self.maximumOutput, !machine.isBlocked {
-            let streams = queue
-            queue.removeAll(keepingCapacity: true)
+        while machine.output.readableBytes < Self.maximumOutput, !machine.isBlocked, let stream = queue.next() {
             let before = machine.output.readableBytes
-            for stream in streams {
-                stream.isQueued = false
-                stream.send(limit: Self.turn)
-            }
-            // Whoever is still here got nothing because its window is shut.
-            turns = machine.output.readableBytes > before ? queue.count : 0
+            stream.send(limit: Self.turn)
+            queue.endTurn(hasSent: machine.output.readableBytes > before)
         }
+        queue.endRound()
     }
 
     private func write(to transport: any ByteStream) {

@@ -8,7 +8,7 @@ import Wire
 ///
 /// It translates only. Requests are parsed as they are written and go out as frames; answers come as HTTP/1.1 heads from the
 /// machine and get their content framed.
-final class HTTP2UpstreamStream: ByteStream {
+final class HTTP2UpstreamStream: ByteStream, TurnTaker {
     /// Content that may wait for the server's windows before the writer is asked to pause, and at which it may go on.
     private static let highWater = 65536
     private static let lowWater = 16384
@@ -75,7 +75,7 @@ final class HTTP2UpstreamStream: ByteStream {
         if request == .whole { rest(resets: content.readableBytes > 0) }
         take(first)
         if let second { take(second) }
-        send(limit: .max)
+        sendInTurn()
         noteWritability()
     }
 
@@ -109,7 +109,7 @@ final class HTTP2UpstreamStream: ByteStream {
         var rest = unparsed
         unparsed.clear()
         if rest.readableBytes > 0 { relay(&rest) }
-        send(limit: .max)
+        sendInTurn()
     }
 
     private func relay(_ bytes: inout ByteBuffer) {
@@ -119,6 +119,12 @@ final class HTTP2UpstreamStream: ByteStream {
         case .end: request = .whole
         case .malformed: reset()
         }
+    }
+
+    /// Sends at once, or when those have had their turn who wait to send.
+    private func sendInTurn() {
+        guard id != 0, let session, session.mayGoAhead(self) else { return }
+        send(limit: .max)
     }
 
     /// Sends as much content as may be sent.

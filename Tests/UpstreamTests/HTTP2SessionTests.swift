@@ -1,0 +1,187 @@
+import NIOCore
+import Reactor
+import Testing
+
+@testable import Upstream
+
+/// The transport of a session, and the server at its other end, which opens the connection's window as a test says.
+private final class Server: ByteStream {
+    private(set) var isOpen = true
+    let isWritable = true
+    let isDrained = true
+    /// Bytes of content that have come, and streams that have ended.
+    private(set) var content: [UInt32: Int] = [:]
+    private(set) var ended: Set<UInt32> = []
+    private var hasPreface = false
+
+    func setReading(_ reads: Bool) {}
+
+    /// The session hands over whole frames, at first behind the preface.
+    func write(_ first: ByteBuffer, _ second: ByteBuffer?) {
+        var bytes = first
+        if let second { bytes.writeImmutableBuffer(second) }
+        if !hasPreface { bytes.moveReaderIndex(forwardBy: 24) }
+        hasPreface = true
+        while let word = bytes.readInteger(as: UInt32.self), let flags = bytes.readInteger(as: UInt8.self),
+            let stream = bytes.readInteger(as: UInt32.self)
+        {
+            bytes.moveReaderIndex(forwardBy: Int(word >> 8))
+            guard word & 255 == 0 else { continue }
+            content[stream, default: 0] += Int(word >> 8)
+            if flags & 1 != 0 { ended.insert(stream) }
+        }
+    }
+
+    func finishOutput() {}
+
+    func reset() {
+        close()
+    }
+
+    func close() {
+        isOpen = false
+    }
+
+    /// SETTINGS that leave streams all the room they want: what they share is the connection's window.
+    static let settings = ByteBuffer(bytes: [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0x40, 0, 0, 0])
+
+    static func windowUpdate(_ count: UInt32) -> ByteBuffer {
+        var bytes = ByteBuffer(bytes: [0, 0, 4, 8, 0, 0, 0, 0, 0])
+        bytes.writeInteger(count)
+        return bytes
+    }
+}
+
+/// A session without sockets and its requests. Lives on the reactor.
+private final class Uploads {
+    /// What one stream sends in a turn.
+    static let turn = 16384
+
+    let server = Server()
+    let session: HTTP2Session
+    private var connections: [UpstreamConnection] = []
+    private var streams: [HTTP2UpstreamStream] = []
+
+    /// The window that every connection begins with is used up by a first upload, which has more.
+    init(_ reactor: Reactor) {
+        session = HTTP2Session(reactor: reactor, host: "127.0.0.1", isSecure: false)
+        session.open(server)
+        session.received(Server.settings)
+        session.roundEnded()
+        let first = begin()
+        while stream(first).isWritable { write(Self.turn, to: first) }
+        session.roundEnded()
+    }
+
+    private func stream(_ index: Int) -> HTTP2UpstreamStream { streams[index] }
+
+    /// Begins an upload of so many bytes, of which none is there yet.
+    func begin(length: Int = 1 << 30) -> Int {
+        let connection = UpstreamConnection(endpoint: 0, host: session.host, pool: nil)
+        let stream = session.makeStream(for: connection)
+        connection.open(stream)
+        connections.append(connection)
+        streams.append(stream)
+        stream.write(ByteBuffer(string: "POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: \(length)\r\n\r\n"), nil)
+        return streams.count - 1
+    }
+
+    func write(_ count: Int, to index: Int) {
+        stream(index).write(ByteBuffer(repeating: 0x61, count: count), nil)
+    }
+
+    /// As a client does that has more than the gateway takes.
+    func fill(_ index: Int) {
+        while stream(index).isWritable { write(Self.turn, to: index) }
+    }
+
+    /// One round of events, in which the server opens the window and then something comes of clients.
+    func round(opening count: Int, _ arrivals: () -> Void = {}) {
+        session.received(Server.windowUpdate(UInt32(count)))
+        arrivals()
+        session.roundEnded()
+    }
+
+    /// What the server has of an upload.
+    func sent(_ index: Int) -> Int { server.content[UInt32(2 * index + 1)] ?? 0 }
+
+    func isEnded(_ index: Int) -> Bool { server.ended.contains(UInt32(2 * index + 1)) }
+
+    func close() {
+        session.retire()
+        for stream in streams { stream.close() }
+        session.roundEnded()
+    }
+}
+
+@Suite("Uploads that share a connection of HTTP/2") struct HTTP2SessionTests {
+    private func onReactor<Value: Sendable>(_ body: @escaping @Sendable (Uploads) -> Value) async throws -> Value {
+        let handle = try ReactorHandle(name: "test")
+        let value = await handle.submit { reactor in
+            let uploads = Uploads(reactor)
+            let value = body(uploads)
+            uploads.close()
+            return value
+        }
+        handle.join()
+        return value
+    }
+
+    @Test(
+        "Those without end leave a third its turns, whatever a window opens for",
+        arguments: [Uploads.turn / 4, Uploads.turn, 3 * Uploads.turn / 2, 2 * Uploads.turn])
+    func turns(_ opening: Int) async throws {
+        let (shares, before) = try await onReactor { uploads in
+            _ = uploads.begin()
+            uploads.fill(1)
+            let third = uploads.begin()
+            uploads.fill(third)
+            let before = (0..<3).map { uploads.sent($0) }
+            var rounds: [[Int]] = []
+            for _ in 0..<12 {
+                uploads.round(opening: opening)
+                for index in 0..<3 { uploads.fill(index) }
+                rounds.append((0..<3).map { uploads.sent($0) - before[$0] })
+            }
+            return (rounds, before)
+        }
+        #expect(before == [65535, 0, 0])
+        for (round, share) in shares.enumerated() {
+            #expect(share.reduce(0, +) == opening * (round + 1))
+            // Nobody is ever two turns behind another.
+            #expect((share.max() ?? 0) - (share.min() ?? 0) <= 2 * Uploads.turn, "round \(round): \(share)")
+        }
+        #expect(shares.last?.min() ?? 0 >= opening * 2)
+    }
+
+    @Test("Who comes later, or has something again, stands behind who waits already") func places() async throws {
+        let rounds = try await onReactor { uploads in
+            let paused = uploads.begin()
+            var rounds: [[Int]] = []
+            var later = 0
+            for _ in 0..<3 {
+                uploads.round(opening: Uploads.turn) {
+                    guard later == 0 else { return }
+                    uploads.write(Uploads.turn, to: paused)
+                    later = uploads.begin(length: Uploads.turn)
+                    uploads.write(Uploads.turn, to: later)
+                }
+                rounds.append([uploads.sent(0) - 65535, uploads.sent(paused), uploads.sent(later)])
+            }
+            return (rounds, uploads.isEnded(later))
+        }
+        #expect(
+            rounds.0 == [
+                [Uploads.turn, 0, 0], [Uploads.turn, Uploads.turn, 0], [Uploads.turn, Uploads.turn, Uploads.turn],
+            ])
+        #expect(rounds.1)
+    }
+
+    @Test("Who waits alone gets all that a window opens for") func alone() async throws {
+        let sent = try await onReactor { uploads in
+            uploads.round(opening: 65_536)
+            return uploads.sent(0)
+        }
+        #expect(sent > 65_535 + 3 * Uploads.turn)
+    }
+}
