@@ -1,7 +1,9 @@
 package import Identity
 
 /// A proven caller, and how long the proof may be remembered.
-package struct Authenticated: Sendable, Equatable {
+///
+/// One object, because it goes from the thread that proves to the loop and through it: a copy would count six texts.
+package final class Authenticated: Sendable, Equatable {
     /// Who the caller is.
     package let principal: Principal
     /// Unix seconds from which on no cache may serve this; `Int64.max` when the credentials never expire.
@@ -21,6 +23,12 @@ package struct Authenticated: Sendable, Equatable {
         self.expires = expires
         self.boundTo = boundTo
         self.evidence = evidence
+    }
+
+    /// Whether both say the same of the same caller.
+    package static func == (left: Authenticated, right: Authenticated) -> Bool {
+        left.principal == right.principal && left.expires == right.expires && left.boundTo == right.boundTo
+            && left.evidence == right.evidence
     }
 }
 

@@ -22,7 +22,7 @@ extension Authenticator {
 
     private struct CheckedToken {
         let form: TokenForm
-        let issuer: Int
+        let issuer: IssuerRules
         let expires: Int64
         let boundTo: SHA256Value?
     }
@@ -33,34 +33,33 @@ extension Authenticator {
         guard token.count <= maximumTokenBytes else { throw .tooLarge }
         let form = try TokenForm(token, maximumDepth: maximumDepth, accepting: algorithms, headers: &headers)
         // Not believed yet: `iss` only says whose keys and rules to hold the token to.
-        guard let claimed = form.claims.member("iss")?.string, let index = issuerIndex[Array(claimed.utf8)] else {
+        guard let claimed = form.claims.member("iss")?.string, let rules = issuer(named: claimed) else {
             throw .unknownIssuer
         }
-        let issuer = issuers[index]
-        guard token.count <= issuer.maximumTokenBytes else { throw .tooLarge }
-        guard issuer.algorithms.contains(form.algorithm) else { throw .algorithm }
-        if issuer.maximumDepth < maximumDepth {
+        guard token.count <= rules.issuer.maximumTokenBytes else { throw .tooLarge }
+        guard rules.issuer.algorithms.contains(form.header.algorithm) else { throw .algorithm }
+        if rules.issuer.maximumDepth < maximumDepth {
             var none = TokenHeaders()
             _ = try TokenForm(
-                token, maximumDepth: issuer.maximumDepth, accepting: issuer.algorithms, headers: &none)
+                token, maximumDepth: rules.issuer.maximumDepth, accepting: rules.issuer.algorithms, headers: &none)
         }
-        try form.checkType(issuer)
+        try form.checkType(rules)
         // Times and audience come before the key: a stale token must not send anybody to fetch keys.
-        let expires = try TimeClaims(form.claims).check(issuer, now: now)
-        try form.checkAudience(issuer)
-        try form.checkProfile(issuer)
-        return CheckedToken(form: form, issuer: index, expires: expires, boundTo: try form.confirmation())
+        let expires = try TimeClaims(form.claims).check(rules, now: now)
+        try form.checkAudience(rules)
+        try form.checkProfile(rules)
+        return CheckedToken(form: form, issuer: rules, expires: expires, boundTo: try form.confirmation())
     }
 
     private func key(of token: CheckedToken, now: Int64) throws(AuthenticationFailure) -> VerificationKey {
-        let source = issuers[token.issuer].keys
+        let source = token.issuer.issuer.keys
         guard let keys = source.current else {
             source.missed(keyID: nil, now: now)
-            throw .keysUnavailable(issuer: issuers[token.issuer].name)
+            throw .keysUnavailable(issuer: token.issuer.issuer.name)
         }
-        switch keys.key(token.form.keyID, for: token.form.algorithm) {
+        switch keys.key(token.form.header.keyID, for: token.form.header.algorithm) {
         case .found(let key):
-            guard token.form.signature.count == key.signatureLength(for: token.form.algorithm) else {
+            guard token.form.signature.count == key.signatureLength(for: token.form.header.algorithm) else {
                 throw .invalid(.signature)
             }
             return key
@@ -68,7 +67,7 @@ extension Authenticator {
             throw .invalid(.algorithm)
         case .unknown:
             // Without a `kid` there is nothing a fetch could bring that is known to be missing.
-            if let keyID = token.form.keyID { source.missed(keyID: keyID, now: now) }
+            if let keyID = token.form.header.keyID { source.missed(keyID: keyID, now: now) }
             throw .invalid(.unknownKey)
         }
     }
@@ -77,18 +76,17 @@ extension Authenticator {
 
     /// The principal of a token whose signature has been verified.
     func principal(
-        _ claims: JSON, issuer index: Int, named: NamedSolution?
+        _ claims: JSON, issuer rules: IssuerRules, named: NamedSolution?
     ) throws(AuthenticationFailure) -> Principal {
-        let issuer = issuers[index]
         let subjects: [String]
         let client: String?
         let tenant: String?
         let claimed: String?
         do throws(InvalidToken) {
-            subjects = try Self.subjects(claims, issuer.subjects, prefix: issuer.subjectPrefix)
-            client = try Self.single(issuer.client, claims)
-            tenant = try Self.single(issuer.tenant, claims)
-            claimed = try Self.single(issuer.solution, claims)
+            subjects = try Self.subjects(claims, rules.issuer.subjects, prefix: rules.issuer.subjectPrefix)
+            client = try Self.single(rules.issuer.client, claims)
+            tenant = try Self.single(rules.issuer.tenant, claims)
+            claimed = try Self.single(rules.issuer.solution, claims)
         } catch {
             throw .invalid(error)
         }
@@ -98,7 +96,7 @@ extension Authenticator {
         guard let first = subjects.first else { throw .invalid(.claims) }
         return Principal(
             subjects: subjects, solution: solution, tenant: tenant, client: client ?? solution ?? first,
-            issuer: issuer.name, credential: .jwt)
+            issuer: rules.issuer.name, credential: .jwt)
     }
 
     /// All subjects in the order of the templates, each once, with the prefix; without any, the claim `sub`.
@@ -147,7 +145,9 @@ extension Authenticator {
     /// Whether a text can become a header field and a log line: no control characters, C1 (U+0080...U+009F) included.
     private static func isPrintable(_ text: String) -> Bool {
         var previous: UInt8 = 0
-        for byte in text.utf8 {
+        let bytes = text.utf8.span
+        for index in bytes.indices {
+            let byte = bytes[index]
             if byte < 0x20 || byte == 0x7f || (previous == 0xc2 && byte < 0xa0) { return false }
             previous = byte
         }

@@ -9,10 +9,12 @@ package final class Authenticator: Sendable {
     /// The most subjects one token may have.
     package static let maximumSubjects = 256
 
-    let issuers: [Issuer]
+    private let issuers: [IssuerRules]
     let solutions: [SolutionCredentials]
     /// By the bytes of `iss`; a dictionary of strings would take canonically equivalent names for one.
-    let issuerIndex: [[UInt8]: Int]
+    private let issuerIndex: [[UInt8]: Int]
+    /// Comparing this many is cheaper than to hash one.
+    private static let fewIssuers = 8
     private let solutionIndex: [[UInt8]: Int]
     private let tokenIndex: [SHA256Value: TokenEntry]
     let maximumTokenBytes: Int
@@ -27,7 +29,7 @@ package final class Authenticator: Sendable {
     /// Builds the tables. Where two issuers, solutions or tokens collide the first one counts; validating a
     /// configuration is the business of Settings.
     package init(issuers: [Issuer], solutions: [SolutionCredentials]) {
-        self.issuers = issuers
+        self.issuers = issuers.map(IssuerRules.init)
         self.solutions = solutions
         issuerIndex = Dictionary(
             issuers.enumerated().map { (Array($1.issuer.utf8), $0) }, uniquingKeysWith: { first, _ in first })
@@ -44,6 +46,15 @@ package final class Authenticator: Sendable {
         maximumTokenBytes = issuers.map(\.maximumTokenBytes).max() ?? 0
         maximumDepth = issuers.map(\.maximumDepth).max() ?? 0
         algorithms = issuers.reduce(into: []) { $0.formUnion($1.algorithms) }
+    }
+
+    /// The issuer that `iss` names byte by byte.
+    func issuer(named name: String) -> IssuerRules? {
+        if issuers.count <= Self.fewIssuers {
+            for rules in issuers where rules.issuer.issuer.isByteIdentical(to: name) { return rules }
+            return nil
+        }
+        return issuerIndex[Array(name.utf8)].map { issuers[$0] }
     }
 
     /// What `begin` comes to.

@@ -66,7 +66,15 @@ enum Authorization {
 
     /// `lower` is in lower case.
     private static func isEqualIgnoringCase(_ bytes: ArraySlice<UInt8>, _ lower: StaticString) -> Bool {
-        bytes.count == lower.utf8CodeUnitCount
-            && zip(bytes, "\(lower)".utf8).allSatisfy { ((0x41...0x5a).contains($0) ? $0 | 0x20 : $0) == $1 }
+        let bytes = bytes.span
+        // Unsafe: the literal is lent for the call.
+        return lower.withUTF8Buffer { lower in
+            guard bytes.count == lower.count else { return false }
+            for index in bytes.indices {
+                let byte = bytes[index]
+                guard unsafe (0x41...0x5a ~= byte ? byte | 0x20 : byte) == lower[index] else { return false }
+            }
+            return true
+        }
     }
 }

@@ -64,3 +64,15 @@ package struct Issuer: Sendable {
         self.maximumLifetime = maximumLifetime
     }
 }
+
+/// An issuer as tokens are held to it: one object, with what need not be worked out for each token.
+final class IssuerRules: Sendable {
+    let issuer: Issuer
+    /// `requiredType`, as it is compared.
+    let requiredType: MediaType?
+
+    init(_ issuer: Issuer) {
+        self.issuer = issuer
+        requiredType = issuer.requiredType.map(MediaType.init)
+    }
+}

@@ -66,31 +66,31 @@ struct TimeClaims {
     /// The moment from which no cache may serve the token: `exp`, or `Int64.max` without one.
     ///
     /// All three claims get the same skew: `now < exp + skew`, `now >= nbf - skew`, `now >= iat - skew`.
-    func check(_ issuer: Issuer, now: Int64) throws(InvalidToken) -> Int64 {
+    func check(_ rules: IssuerRules, now: Int64) throws(InvalidToken) -> Int64 {
         let expires: Int64
         switch expiry {
         case .absent:
-            guard !issuer.requireExpiry, issuer.maximumLifetime == nil else { throw .claims }
+            guard !rules.issuer.requireExpiry, rules.issuer.maximumLifetime == nil else { throw .claims }
             expires = .max
         case .at(let time):
-            guard now < time + issuer.clockSkew else { throw .expired }
+            guard now < time + rules.issuer.clockSkew else { throw .expired }
             expires = time
         case .absurdlyEarly: throw .expired
         case .absurdlyLate, .malformed: throw .claims
         }
-        try Self.checkStart(notBefore, issuer, now)
-        try Self.checkStart(issued, issuer, now)
-        if issuer.profile9068, case .absent = issued { throw .claims }
-        if let maximum = issuer.maximumLifetime {
+        try Self.checkStart(notBefore, rules, now)
+        try Self.checkStart(issued, rules, now)
+        if rules.issuer.profile9068, case .absent = issued { throw .claims }
+        if let maximum = rules.issuer.maximumLifetime {
             guard case .at(let start) = issued, expires - start <= maximum else { throw .claims }
         }
         return expires
     }
 
-    private static func checkStart(_ date: NumericDate, _ issuer: Issuer, _ now: Int64) throws(InvalidToken) {
+    private static func checkStart(_ date: NumericDate, _ rules: IssuerRules, _ now: Int64) throws(InvalidToken) {
         switch date {
         case .absent: return
-        case .at(let time): guard now >= time - issuer.clockSkew else { throw .notYetValid }
+        case .at(let time): guard now >= time - rules.issuer.clockSkew else { throw .notYetValid }
         case .absurdlyLate: throw .notYetValid
         case .absurdlyEarly, .malformed: throw .claims
         }

@@ -4,14 +4,28 @@ import Identity
 ///
 /// A value without ties to a thread; whoever holds it runs it once, off the event loop, and takes the result back.
 package struct Proof: Sendable {
-    struct Signature: Sendable {
+    /// One object: a token taken apart is many parts, and each copy would count all of them.
+    final class Signature: Sendable {
         let form: TokenForm
         let key: VerificationKey
         let authenticator: Authenticator
-        let issuer: Int
+        let issuer: IssuerRules
         let named: Authenticator.NamedSolution?
         let expires: Int64
         let boundTo: SHA256Value?
+
+        init(
+            form: TokenForm, key: VerificationKey, authenticator: Authenticator, issuer: IssuerRules,
+            named: Authenticator.NamedSolution?, expires: Int64, boundTo: SHA256Value?
+        ) {
+            self.form = form
+            self.key = key
+            self.authenticator = authenticator
+            self.issuer = issuer
+            self.named = named
+            self.expires = expires
+            self.boundTo = boundTo
+        }
     }
 
     struct Secret: Sendable {
@@ -51,8 +65,9 @@ package struct Proof: Sendable {
         case .secret(let proof):
             return proof.hash.verify(proof.secret) ? .success(authenticated(proof)) : .failure(.invalid(.badSecret))
         case .signature(let proof):
-            let form = proof.form
-            guard proof.key.isValid(form.signature, for: form.signed, algorithm: form.algorithm) else {
+            guard
+                proof.key.isValid(proof.form.signature, for: proof.form.signed, algorithm: proof.form.header.algorithm)
+            else {
                 return .failure(.invalid(.signature))
             }
             return authenticated(proof)

@@ -8,21 +8,19 @@ package struct TokenHeaders: Sendable {
     package init() {}
 }
 
-/// A token's header (RFC 7515 §4.1): the members that decide how to go on.
-struct TokenHeader: Sendable {
+/// A token's header (RFC 7515 §4.1): the members that decide how to go on. One object, which tokens share.
+final class TokenHeader: Sendable {
     let algorithm: Algorithm
+    /// `kid`; nil when the header has none.
     let keyID: String?
-    let type: String?
+    /// `typ`; nil when the header has none.
+    let type: MediaType?
     /// What it was read from, and under which bound.
     private let segment: [UInt8]
     private let maximumDepth: Int
 
-    /// Reads a header, `last` if that was the same.
-    init(_ segment: ArraySlice<UInt8>, _ limits: JSON.Limits, last: TokenHeader?) throws(InvalidToken) {
-        if let last, last.maximumDepth == limits.maximumDepth, last.segment[...] == segment {
-            self = last
-            return
-        }
+    /// Reads a header.
+    private init(_ segment: ArraySlice<UInt8>, _ limits: JSON.Limits) throws(InvalidToken) {
         let header = try TokenForm.object(segment, limits)
         guard let name = header.member("alg")?.string, let algorithm = Algorithm(name: name) else { throw .algorithm }
         guard header.member("crit") == nil else { throw .critical }
@@ -30,19 +28,42 @@ struct TokenHeader: Sendable {
         if let keyID = header.member("kid"), keyID.string == nil { throw .unknownKey }
         self.algorithm = algorithm
         self.keyID = header.member("kid")?.string
-        self.type = header.member("typ")?.string
+        self.type = header.member("typ")?.string.map(MediaType.init)
         self.segment = Array(segment)
         self.maximumDepth = limits.maximumDepth
     }
+
+    private func isRead(from other: ArraySlice<UInt8>) -> Bool {
+        let held = segment
+        return held.span.isEqual(to: other.span)
+    }
+
+    /// Reads a header, unless it is that of the token before.
+    static func read(
+        _ segment: ArraySlice<UInt8>, _ limits: JSON.Limits, last: TokenHeader?
+    ) throws(InvalidToken) -> TokenHeader {
+        if let last, last.maximumDepth == limits.maximumDepth, last.isRead(from: segment) { return last }
+        return try TokenHeader(segment, limits)
+    }
+}
+
+/// `typ` as a media type without its `application/` (RFC 7515 §4.1.9), in lower case.
+struct MediaType: Sendable, Equatable {
+    private let name: [UInt8]
+
+    init(_ text: String) {
+        let lower = text.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
+        name = lower.starts(with: Self.prefix) ? Array(lower.dropFirst(Self.prefix.count)) : lower
+    }
+
+    private static let prefix = Array("application/".utf8)
+    static let jwt = MediaType("jwt")
+    static let accessToken = MediaType("at+jwt")
 }
 
 /// A token taken apart: three segments, decoded, and the header's members that decide how to go on (RFC 7515 §7.1).
 struct TokenForm {
-    let algorithm: Algorithm
-    /// `kid`; nil when the header has none.
-    let keyID: String?
-    /// `typ`; nil when the header has none.
-    let type: String?
+    let header: TokenHeader
     /// The payload, an object.
     let claims: JSON
     /// What was signed: header, dot and payload as they stood.
@@ -67,16 +88,13 @@ struct TokenForm {
         let limits = JSON.Limits(
             maximumBytes: token.count, maximumDepth: maximumDepth, maximumValues: JSON.Limits.token.maximumValues)
 
-        let header = try TokenHeader(token[..<firstDot], limits, last: headers.last)
+        header = try TokenHeader.read(token[..<firstDot], limits, last: headers.last)
         guard algorithms.contains(header.algorithm) else { throw .algorithm }
         headers.last = header
 
         // The signature's form is cheap to judge, so it comes before the payload is read.
         guard let signature = Base64.decodeURL(token[(secondDot + 1)...]) else { throw .format }
         claims = try Self.object(token[(firstDot + 1)..<secondDot], limits)
-        self.algorithm = header.algorithm
-        self.keyID = header.keyID
-        self.type = header.type
         self.signature = signature
         signed = token[..<secondDot]
     }
@@ -92,46 +110,35 @@ struct TokenForm {
 
     // MARK: - What the issuer asks of it
 
-    /// `typ` as a media type without its `application/` (RFC 7515 §4.1.9), in lower case.
-    private static func mediaType(_ type: String) -> [UInt8] {
-        let lower = type.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
-        let prefix = Array("application/".utf8)
-        return lower.starts(with: prefix) ? Array(lower.dropFirst(prefix.count)) : lower
-    }
-
-    private static let jwt = Array("jwt".utf8)
-    private static let accessToken = Array("at+jwt".utf8)
-
     /// Keeps tokens of another kind out: a logout token or a DPoP proof is no access token (RFC 8725 §3.11).
-    func checkType(_ issuer: Issuer) throws(InvalidToken) {
-        let presented = type.map(Self.mediaType)
-        if let required = issuer.requiredType {
-            guard presented == Self.mediaType(required) else { throw .type }
-        } else if issuer.profile9068 {
-            guard presented == Self.accessToken else { throw .type }
-        } else if let presented {
-            guard presented == Self.jwt || presented == Self.accessToken else { throw .type }
+    func checkType(_ rules: IssuerRules) throws(InvalidToken) {
+        if let required = rules.requiredType {
+            guard header.type == required else { throw .type }
+        } else if rules.issuer.profile9068 {
+            guard header.type == .accessToken else { throw .type }
+        } else if let presented = header.type {
+            guard presented == .jwt || presented == .accessToken else { throw .type }
         }
     }
 
     /// `aud` is a string or an array of strings, and one of them is ours, byte for byte (RFC 7519 §4.1.3).
-    func checkAudience(_ issuer: Issuer) throws(InvalidToken) {
+    func checkAudience(_ rules: IssuerRules) throws(InvalidToken) {
         guard let audience = claims.member("aud") else { throw .audience }
         if let single = audience.string {
-            guard Self.isOurs(single, issuer) else { throw .audience }
+            guard Self.isOurs(single, rules) else { throw .audience }
             return
         }
         guard let several = audience.array else { throw .claims }
         var isOurs = false
         for element in several {
             guard let name = element.string else { throw .claims }
-            if Self.isOurs(name, issuer) { isOurs = true }
+            if Self.isOurs(name, rules) { isOurs = true }
         }
         guard isOurs else { throw .audience }
     }
 
-    private static func isOurs(_ audience: String, _ issuer: Issuer) -> Bool {
-        issuer.audiences.contains { $0.isByteIdentical(to: audience) }
+    private static func isOurs(_ audience: String, _ rules: IssuerRules) -> Bool {
+        rules.issuer.audiences.contains { $0.isByteIdentical(to: audience) }
     }
 
     /// The thumbprint in `cnf` (RFC 8705 §3.1), nil without one; other ways of confirmation are not ours to heed
@@ -147,9 +154,9 @@ struct TokenForm {
     }
 
     /// `sub` is a string when present; under RFC 9068 §2.2 it must be, as must `client_id` and `jti`.
-    func checkProfile(_ issuer: Issuer) throws(InvalidToken) {
+    func checkProfile(_ rules: IssuerRules) throws(InvalidToken) {
         if let subject = claims.member("sub"), subject.string == nil { throw .claims }
-        guard issuer.profile9068 else { return }
+        guard rules.issuer.profile9068 else { return }
         for name in ["sub", "client_id", "jti"] {
             guard let text = claims.member(name)?.string, !text.isEmpty else { throw .claims }
         }

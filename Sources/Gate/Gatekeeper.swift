@@ -147,16 +147,18 @@ package final class Gatekeeper {
         if authorization.isEmpty && apiToken.isEmpty || allowed == .certificate {
             return identify(&peer, matched, now: now)
         }
+        // What was just proven is as well put there again as looked for.
+        if case .proven(let authenticated, let digest) = attempted {
+            let key = CredentialKey(authorization: authorization, apiToken: apiToken, allowed: allowed)
+            return bound(remember(authenticated, key, digest, now: now), key, &peer, matched)
+        }
         if let known = cache.find(
             authorization: authorization, apiToken: apiToken, allowed: allowed, generation: generation, now: unix)
         {
             return bound(known.value, known.key, &peer, matched)
         }
-        // What was just proven is as well put there again as looked for, and was hashed before.
-        let proven: CredentialDigest? = if case .proven(_, let digest) = attempted { digest } else { nil }
-        let digest =
-            proven ?? CredentialDigest(authorization: authorization, apiToken: apiToken, allowed: allowed)
-        if proven == nil, let digest,
+        let digest = CredentialDigest(authorization: authorization, apiToken: apiToken, allowed: allowed)
+        if let digest,
             let hit = shared.admissions.lookup(digest, generation: generation, now: unix)
         {
             let key = CredentialKey(authorization: authorization, apiToken: apiToken, allowed: allowed)
@@ -248,9 +250,18 @@ package final class Gatekeeper {
 
     private func makeAdmission(_ authenticated: Authenticated, now: Now) -> Admission {
         let principal = authenticated.principal
-        var views = snapshot.engines.map { $0.view(for: principal.subjects, now: now.unix) }
+        let engines = snapshot.engines
         // Callers of one kind come one after the other, and then one array of views does for all of them.
-        if views.elementsEqual(lastViews, by: { $0 === $1 }) { views = lastViews } else { lastViews = views }
+        if lastViews.count > engines.count { lastViews = [] }
+        for index in engines.indices {
+            let view = engines[index].view(for: principal.subjects, now: now.unix)
+            if index == lastViews.count {
+                lastViews.append(view)
+            } else if lastViews[index] !== view {
+                lastViews[index] = view
+            }
+        }
+        let views = lastViews
         return Admission(
             principal: principal,
             cell: clientCell(principal, now: now),
@@ -278,13 +289,9 @@ package final class Gatekeeper {
             case .solution: (Namespace.solution, principal.solution ?? principal.client)
             case .subject: (Namespace.subject, principal.subject ?? principal.client)
             }
-        // Two issuers may name their clients alike: the issuer is part of the key. NUL cannot stand in either part.
-        var key: [UInt8] = []
-        key.reserveCapacity((principal.issuer?.utf8.count ?? 0) + 1 + name.utf8.count)
-        if let issuer = principal.issuer { key += issuer.utf8 }
-        key.append(0)
-        key += name.utf8
-        return shared.limiter.cell(for: LimiterKey(namespace: namespace, key), quota: quota, now: now.monotonic)
+        // Two issuers may name their clients alike: the issuer is part of the key.
+        let key = LimiterKey(namespace: namespace, qualifier: principal.issuer ?? "", name)
+        return shared.limiter.cell(for: key, quota: quota, now: now.monotonic)
     }
 
     private func take(_ cell: Cell, now: Now) -> LimitVerdict {

@@ -12,48 +12,52 @@ struct IdentityFields {
         bytes.reserveCapacity(length)
         append(Self.subject, principal.subject)
         if !principal.subjects.isEmpty {
-            bytes += Self.subjects.utf8
+            bytes.append(Self.subjects)
             let start = bytes.count
             for (index, subject) in principal.subjects.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
                 appendListMember(subject)
             }
             list = start..<bytes.count
-            bytes += Self.lineEnd
+            bytes.append(Self.lineEnd)
         }
         append(Self.solution, principal.solution)
         append(Self.tenant, principal.tenant)
         append(Self.client, principal.client)
     }
 
-    private static let subject = "x-tollgate-subject: "
-    private static let subjects = "x-tollgate-subjects: "
-    private static let solution = "x-tollgate-solution: "
-    private static let tenant = "x-tollgate-tenant: "
-    private static let client = "x-tollgate-client: "
-    private static let lineEnd = Array("\r\n".utf8)
+    private static let subject: StaticString = "x-tollgate-subject: "
+    private static let subjects: StaticString = "x-tollgate-subjects: "
+    private static let solution: StaticString = "x-tollgate-solution: "
+    private static let tenant: StaticString = "x-tollgate-tenant: "
+    private static let client: StaticString = "x-tollgate-client: "
+    private static let lineEnd: StaticString = "\r\n"
 
-    private mutating func append(_ name: String, _ value: String?) {
+    private mutating func append(_ name: StaticString, _ value: String?) {
         guard let value else { return }
-        bytes += name.utf8
-        bytes += value.utf8
-        bytes += Self.lineEnd
+        bytes.append(name)
+        bytes.append(value)
+        bytes.append(Self.lineEnd)
     }
 
     /// A comma inside a subject is percent-encoded, and with it the percent sign: else a subject of the caller's
     /// choosing could pass for two.
     private mutating func appendListMember(_ subject: String) {
-        guard subject.utf8.contains(where: { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "%") }) else {
-            bytes += subject.utf8
-            return
-        }
-        for byte in subject.utf8 {
-            switch byte {
-            case UInt8(ascii: ","): bytes += "%2C".utf8
-            case UInt8(ascii: "%"): bytes += "%25".utf8
-            case _: bytes.append(byte)
+        let text = subject.utf8.span
+        var end = 0
+        while end < text.count, !Self.isEncoded(text[end]) { end += 1 }
+        guard end < text.count else { return bytes.append(subject) }
+        for index in text.indices {
+            switch text[index] {
+            case UInt8(ascii: ","): bytes.append("%2C" as StaticString)
+            case UInt8(ascii: "%"): bytes.append("%25" as StaticString)
+            case let byte: bytes.append(byte)
             }
         }
+    }
+
+    private static func isEncoded(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: ",") || byte == UInt8(ascii: "%")
     }
 
     // MARK: - Reading back
@@ -77,8 +81,10 @@ struct IdentityFields {
         return principal
     }
 
-    private static func value(_ line: ArraySlice<UInt8>, _ name: String) -> ArraySlice<UInt8>? {
-        line.starts(with: name.utf8) ? line.dropFirst(name.utf8.count) : nil
+    private static func value(_ line: ArraySlice<UInt8>, _ name: StaticString) -> ArraySlice<UInt8>? {
+        // Unsafe: the literal is lent for the call.
+        let isNamed = name.withUTF8Buffer { unsafe line.starts(with: $0) }
+        return isNamed ? line.dropFirst(name.utf8CodeUnitCount) : nil
     }
 
     private static func member(_ bytes: ArraySlice<UInt8>) -> String {
@@ -93,5 +99,18 @@ struct IdentityFields {
             rest = rest.dropFirst(2)
         }
         return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension [UInt8] {
+    /// Appends a text's bytes, at once and without counting a reference.
+    mutating func append(_ text: String) {
+        // Unsafe: the text lends its bytes for the call.
+        unsafe text.utf8.span.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
+    }
+
+    mutating func append(_ text: StaticString) {
+        // Unsafe: as above.
+        text.withUTF8Buffer { unsafe append(contentsOf: $0) }
     }
 }

@@ -31,12 +31,16 @@ extension ExchangeMachine {
     }
 
     /// Moves what has to wait out of a receive buffer that is much larger.
-    static func keep(_ buffer: inout ByteBuffer) {
-        let count = buffer.readableBytes
-        guard count > 0, buffer.storageCapacity > 2 * count + 4096 else { return }
-        var kept = ByteBufferAllocator().buffer(capacity: count)
+    private static func keep(_ buffer: inout ByteBuffer) {
+        guard isWasteful(buffer) else { return }
+        var kept = ByteBufferAllocator().buffer(capacity: buffer.readableBytes)
         kept.writeBytes(buffer.readableBytesSpan)
         buffer = kept
+    }
+
+    static func isWasteful(_ buffer: ByteBuffer) -> Bool {
+        let count = buffer.readableBytes
+        return count > 0 && buffer.storageCapacity > 2 * count + 4096
     }
 
     /// The upstream connection ended. What that makes whole is appended to `out`.

@@ -36,7 +36,13 @@ extension ExchangeMachine {
 
     /// Lets go of a drained receive buffer, so that its owner can fill it again instead of allocating another.
     mutating func releaseIfEmpty() {
-        if inbound.readableBytes == 0 { inbound = ByteBuffer() }
+        guard inbound.readableBytes == 0 else { return }
+        if isInboundKept, inbound.storageCapacity <= Self.maximumSpare {
+            inbound.clear()
+            spare = inbound
+        }
+        isInboundKept = false
+        inbound = ByteBuffer()
     }
 
     // MARK: Behind a refusal

@@ -76,11 +76,17 @@ struct ExchangeMachine: ~Copyable {
     /// Bodies up to this size are copied behind the head they follow: one buffer, one system call.
     static let maximumCopied = 16384
     static let maximumInterims = 16
+    /// Bytes that an exchange at rest keeps for what has to wait: nearly all heads.
+    static let maximumSpare = 4096
     static let maximumLingered = 4 << 20
 
     let limits: HeadLimits
     var phase = Phase.head
     var inbound = ByteBuffer()
+    /// Whether `inbound` is a copy that was made because it has to wait.
+    var isInboundKept = false
+    /// What the last such copy was in, for the next one. An exchange rests with it, and there are no more of these than are needed.
+    var spare = ByteBuffer()
     var parser: RequestParser
     var requestBody = BodyRelay(RequestFraming.none, output: .raw)
     var isRequestDone = true
@@ -189,6 +195,7 @@ struct ExchangeMachine: ~Copyable {
             return passUpstream(bytes)
         case .head, .deciding, .forwarding, .discarding:
             if inbound.readableBytes == 0 {
+                releaseIfEmpty()
                 inbound = bytes
             } else {
                 inbound.writeBytes(bytes.readableBytesSpan)
@@ -202,7 +209,12 @@ struct ExchangeMachine: ~Copyable {
     /// What the client sent waits for something: it moves out of the receive buffer, which all connections of a loop
     /// share. Else each slow client would hold a whole one.
     mutating func keepInbound() {
-        Self.keep(&inbound)
+        guard !isInboundKept, Self.isWasteful(inbound) else { return }
+        var kept = spare
+        spare = ByteBuffer()
+        kept.writeBytes(inbound.readableBytesSpan)
+        inbound = kept
+        isInboundKept = true
     }
 
     /// Goes on with what was received before.

@@ -30,7 +30,7 @@ extension Worker: RoundParticipant {
             attempt: attempt, handler: handler, request: request, generation: gatekeeper.generation)
         if isHash {
             hashes += 1
-            run([proof], on: shared.hashers) { $0.hashes -= 1 }
+            run([proof][...], on: shared.hashers) { $0.hashes -= 1 }
         } else {
             proofs += 1
             if gathered.isEmpty { reactor.atRoundEnd(self) }
@@ -54,7 +54,7 @@ extension Worker: RoundParticipant {
 
     /// Runs proofs one after the other on one thread of the pool, and comes back once.
     private func run(
-        _ batch: some Collection<GatheredProof>, on pool: NIOThreadPool, done: @escaping @Sendable (Worker) -> Void
+        _ batch: ArraySlice<GatheredProof>, on pool: NIOThreadPool, done: @escaping @Sendable (Worker) -> Void
     ) {
         let attempts = batch.map(\.attempt)
         let bound = ReactorBound(

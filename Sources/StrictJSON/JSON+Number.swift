@@ -14,9 +14,25 @@ extension JSON {
         /// `5.0` and `1.8e9` are integers. Nothing passes through floating point, so nothing is rounded and
         /// nothing traps, whatever the exponent.
         package var integer: Int64? {
+            if let plain = plainInteger { return plain }
             var scanner = DecimalScanner(text.utf8)
             guard scanner.scan() else { return nil }
             return scanner.exactInteger
+        }
+
+        /// Nearly all integers there are: up to eighteen digits, which cannot overflow, and nothing else.
+        private var plainInteger: Int64? {
+            let digits = text.utf8.span
+            guard !digits.isEmpty, digits.count <= 18, digits[0] != UInt8(ascii: "0") || digits.count == 1 else {
+                return nil
+            }
+            var value: Int64 = 0
+            for index in digits.indices {
+                let digit = digits[index] &- UInt8(ascii: "0")
+                guard digit < 10 else { return nil }
+                value = value &* 10 &+ Int64(digit)
+            }
+            return value
         }
 
         /// The nearest double, or nil when it would be infinite.

@@ -155,7 +155,7 @@ private struct JSONParser {
             if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
             guard takeDigits() > 0 else { throw malformedNumber(start) }
         }
-        return JSON.Number(text: String(decoding: bytes[start..<position], as: UTF8.self))
+        return JSON.Number(text: ascii(start..<position))
     }
 
     private mutating func takeDigits() -> Int {
@@ -204,24 +204,33 @@ private struct JSONParser {
 extension JSONParser {
     /// Reads a string whose opening quote stands at `position`.
     private mutating func string() throws(JSONError) -> String {
-        position += 1
-        let start = position
-        var allBits: UInt8 = 0
-        while position < bytes.count {
-            let byte = bytes[position]
-            if byte == UInt8(ascii: "\"") {
-                let text = try text(bytes[start..<position], isASCII: allBits < 0x80)
-                position += 1
-                return text
-            }
-            if byte == UInt8(ascii: "\\") { return try escapedString(from: start) }
-            guard byte >= 0x20 else {
-                throw JSONError(offset: position, reason: .controlCharacter(byte))
-            }
-            allBits |= byte
+        let start = position + 1
+        let (end, allBits) = plainRun(from: start)
+        position = end
+        guard end < bytes.count else { throw self.end("the closing quote of a string") }
+        switch bytes[end] {
+        case UInt8(ascii: "\""):
             position += 1
+            return try text(start..<end, isASCII: allBits < 0x80)
+        case UInt8(ascii: "\\"):
+            return try escapedString(from: start)
+        case let byte:
+            throw JSONError(offset: end, reason: .controlCharacter(byte))
         }
-        throw end("the closing quote of a string")
+    }
+
+    /// Where a quote, a backslash or a control character stands, or the end, and all bits of the bytes before it.
+    private func plainRun(from start: Int) -> (end: Int, allBits: UInt8) {
+        let span = bytes.span
+        var allBits: UInt8 = 0
+        var index = start
+        while index < span.count, case let byte = span[index], byte >= 0x20, byte != UInt8(ascii: "\""),
+            byte != UInt8(ascii: "\\")
+        {
+            allBits |= byte
+            index += 1
+        }
+        return (index, allBits)
     }
 
     /// Goes on from the first backslash of a string that began at `start`.
@@ -309,12 +318,18 @@ extension JSONParser {
         return code
     }
 
-    private func text(_ slice: ArraySlice<UInt8>, isASCII: Bool) throws(JSONError) -> String {
-        if isASCII { return String(decoding: slice, as: UTF8.self) }
-        guard let text = String(validating: slice, as: UTF8.self) else {
-            throw JSONError(offset: firstInvalidByte(slice), reason: .invalidUTF8)
+    private func text(_ range: Range<Int>, isASCII: Bool) throws(JSONError) -> String {
+        if isASCII { return ascii(range) }
+        guard let text = String(validating: bytes[range], as: UTF8.self) else {
+            throw JSONError(offset: firstInvalidByte(bytes[range]), reason: .invalidUTF8)
         }
         return text
+    }
+
+    /// Bytes of which each has been looked at and none is 0x80 or above.
+    private func ascii(_ range: Range<Int>) -> String {
+        // Unsafe: what is ASCII is valid UTF-8, and need not be looked at again.
+        unsafe String(copying: UTF8Span(unchecked: bytes.span.extracting(range), isKnownASCII: true))
     }
 
     /// The offset of the first byte that does not continue valid UTF-8.
