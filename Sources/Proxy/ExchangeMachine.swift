@@ -209,7 +209,7 @@ struct ExchangeMachine: ~Copyable {
     /// What the client sent waits for something: it moves out of the receive buffer, which all connections of a loop
     /// share. Else each slow client would hold a whole one.
     mutating func keepInbound() {
-        guard !isInboundKept, Self.isWasteful(inbound) else { return }
+        guard Self.isWasteful(inbound) else { return }
         var kept = spare
         spare = ByteBuffer()
         kept.writeBytes(inbound.readableBytesSpan)
