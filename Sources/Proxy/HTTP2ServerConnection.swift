@@ -346,7 +346,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
 
     /// Whether more could be sent at once: what was put out had reached its bound, and is gone.
     private var hasRoomForQueued: Bool {
-        !machine.isBlocked && !isLingering && queue.contains { machine.room(on: $0.id) > 0 }
+        !machine.isBlocked && !isLingering
+            && queue.contains { machine.room(on: $0.id) > 0 || $0.lacksOnlyEnd && machine.isLocalOpen($0.id) }
     }
 
     // MARK: Ends

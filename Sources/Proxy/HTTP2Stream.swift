@@ -167,6 +167,9 @@ final class HTTP2Stream: MeasuredStream, Deadlined, TurnTaker {
 
     var isBacklogged: Bool { !isDrained }
 
+    /// Whether all that is left to send is the end of the answer, which needs no window.
+    var lacksOnlyEnd: Bool { answer == .whole && isDrained }
+
     /// A client that has not taken all of the stream cannot open its window, nor that of the connection before it has taken what
     /// went out last.
     var isHeldByCarrier: Bool {

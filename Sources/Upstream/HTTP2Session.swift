@@ -244,7 +244,7 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
         write(to: transport)
         isRoundNoted = false
         if isRetired, members.isEmpty { return end() }
-        if !machine.isBlocked, queue.contains(where: { machine.room(on: $0.id) > 0 }) { noteRound() }
+        if hasRoomForQueued { noteRound() }
     }
 
     private func openWaiting() {
@@ -262,6 +262,12 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
             queue.endTurn(hasSent: machine.output.readableBytes > before)
         }
         queue.endRound()
+    }
+
+    /// Whether more could be sent at once: what was put out had reached its bound, and is gone.
+    private var hasRoomForQueued: Bool {
+        !machine.isBlocked
+            && queue.contains { machine.room(on: $0.id) > 0 || $0.lacksOnlyEnd && machine.isLocalOpen($0.id) }
     }
 
     private func write(to transport: any ByteStream) {

@@ -69,6 +69,9 @@ final class HTTP2UpstreamStream: ByteStream, TurnTaker {
     var isWritable: Bool { session != nil && content.readableBytes < Self.highWater }
     var isDrained: Bool { content.readableBytes == 0 }
 
+    /// Whether all that is left to send is the end of the request, which needs no window.
+    var lacksOnlyEnd: Bool { request == .whole && isDrained }
+
     func write(_ first: ByteBuffer, _ second: ByteBuffer?) {
         guard session != nil else { return }
         // The next request: the answer before was whole for its reader, whatever the server still says about it.

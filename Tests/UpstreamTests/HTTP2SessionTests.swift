@@ -75,19 +75,24 @@ private final class Uploads {
 
     private func stream(_ index: Int) -> HTTP2UpstreamStream { streams[index] }
 
-    /// Begins an upload of so many bytes, of which none is there yet.
-    func begin(length: Int = 1 << 30) -> Int {
+    /// Begins an upload of so many bytes, of which none is there yet; in chunks where the length is nil.
+    func begin(length: Int? = 1 << 30) -> Int {
         let connection = UpstreamConnection(endpoint: 0, host: session.host, pool: nil)
         let stream = session.makeStream(for: connection)
         connection.open(stream)
         connections.append(connection)
         streams.append(stream)
-        stream.write(ByteBuffer(string: "POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: \(length)\r\n\r\n"), nil)
+        let framing = length.map { "content-length: \($0)" } ?? "transfer-encoding: chunked"
+        stream.write(ByteBuffer(string: "POST /a HTTP/1.1\r\nhost: a\r\n\(framing)\r\n\r\n"), nil)
         return streams.count - 1
     }
 
     func write(_ count: Int, to index: Int) {
         stream(index).write(ByteBuffer(repeating: 0x61, count: count), nil)
+    }
+
+    func end(_ index: Int) {
+        stream(index).write(ByteBuffer(string: "0\r\n\r\n"), nil)
     }
 
     /// As a client does that has more than the gateway takes.
@@ -183,5 +188,31 @@ private final class Uploads {
             return uploads.sent(0)
         }
         #expect(sent > 65_535 + 3 * Uploads.turn)
+    }
+
+    @Test("Who has only the end to send sends it, although those before it took all of the window and of one write")
+    func onlyTheEnd() async throws {
+        let handle = try ReactorHandle(name: "test")
+        let (bound, last) = await handle.submit { reactor in
+            let uploads = Uploads(reactor)
+            for _ in 1..<16 { uploads.fill(uploads.begin()) }
+            return (ReactorBound(uploads, on: reactor), uploads.begin(length: nil))
+        }
+        await handle.submit { reactor in
+            guard let uploads = bound.value(on: reactor) else { return }
+            uploads.session.received(Server.windowUpdate(UInt32(16 * Uploads.turn)))
+            uploads.end(last)
+        }
+        // Nothing else happens on the connection; each of these lets a round of the loop go by.
+        for _ in 0..<3 { await handle.submit { _ in } }
+        let (sent, isEnded) = await handle.submit { reactor in
+            guard let uploads = bound.value(on: reactor) else { return ([Int](), false) }
+            let result = ((0..<16).map { uploads.sent($0) }, uploads.isEnded(last))
+            uploads.close()
+            return result
+        }
+        handle.join()
+        #expect(sent == [65_535 + Uploads.turn] + Array(repeating: Uploads.turn, count: 15))
+        #expect(isEnded)
     }
 }
