@@ -150,7 +150,7 @@ final class HTTP2Stream: MeasuredStream, Deadlined, TurnTaker {
             }
         }
         guard id != 0, answer == .whole, let connection else { return }
-        if connection.mayAnswer(id) { send() }
+        if connection.mayAnswer(id), connection.mayGoAhead(self) { send() }
         if !connection.mayAnswer(id) { connection.settle(self) }
     }
 
@@ -276,7 +276,7 @@ final class HTTP2Stream: MeasuredStream, Deadlined, TurnTaker {
     func finishOutput() {
         if answer == .content, case .end = body.finishAtEOF(into: &content) {
             answer = .whole
-            send()
+            if connection?.mayGoAhead(self) == true { send() }
         }
         // The handler has nothing more to say, and nothing that still comes is for it.
         if answer == .whole { retire() } else { reset() }

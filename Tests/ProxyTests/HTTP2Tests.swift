@@ -1,5 +1,6 @@
 import Gate
 import HTTP2
+import NIOCore
 import Proxy
 import RateLimit
 import TestKit
@@ -259,6 +260,52 @@ import Testing
         let client = try HTTP2Client(port: gateway.port)
         #expect(client.answer(client.request("GET", "/public/a")).status == 204)
         gate.open()
+        await gateway.stop()
+    }
+
+    @Test("Who has all of its answer there stands behind those who wait, too") func turnOfTheLast() async throws {
+        let gateway = try await Gateway(
+            origin: RawOrigin { request in
+                let count = request.target == "/public/early" ? 3000 : 200_000
+                let body = String(repeating: "a", count: count)
+                return .beforeBody([.text("HTTP/1.1 200 OK\r\nContent-Length: \(count)\r\n\r\n" + body)])
+            })
+        let socket = try Socket.connect(port: gateway.port)
+        var (unread, heads, content): (ByteBuffer, Set<UInt32>, [UInt32: Int]) = (ByteBuffer(), [], [:])
+        func read(until holds: () -> Bool) {
+            while !holds(), case .bytes(let bytes) = socket.receive(by: .now + .seconds(20)) {
+                unread.writeBytes(bytes)
+                while let word = unread.getInteger(at: unread.readerIndex, as: UInt32.self),
+                    var frame = unread.readSlice(length: 9 + Int(word >> 8))
+                {
+                    frame.moveReaderIndex(forwardBy: 5)
+                    guard let stream = frame.readInteger(as: UInt32.self) else { continue }
+                    if word & 255 == 0 { content[stream, default: 0] += frame.readableBytes }
+                    if word & 255 == 1 { heads.insert(stream) }
+                }
+            }
+        }
+        func head(_ stream: UInt8, _ flags: UInt8, _ method: UInt8, _ path: String, _ fields: [UInt8] = []) -> [UInt8] {
+            let block = [method, 0x86, 4, UInt8(path.utf8.count)] + Array(path.utf8) + [1, 1, 0x61] + fields
+            return [0, 0, UInt8(block.count), 1, flags, 0, 0, 0, stream] + block
+        }
+        // The window of the connection is what streams share.
+        let settings: [UInt8] = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0x40, 0, 0, 0]
+        #expect(socket.send(Self.preface + settings + head(1, 5, 0x82, "/public/first")))
+        read { content[1] == 65_535 }
+        // Its answer is there before the last of the request.
+        let length: [UInt8] = [0x0f, 0x0d, 2, 0x31, 0x30]
+        #expect(
+            socket.send(
+                head(3, 4, 0x83, "/public/early", length) + [0, 0, 5, 0, 0, 0, 0, 0, 3, 1, 2, 3, 4, 5]))
+        read { heads.contains(3) }
+        #expect(content == [1: 65_535])
+        // In one piece: the last of the request, and a window for three thousand bytes.
+        let last: [UInt8] = [0, 0, 5, 0, 1, 0, 0, 0, 3, 6, 7, 8, 9, 10]
+        #expect(socket.send(last + [0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0x0b, 0xb8]))
+        read { content.values.reduce(0, +) == 68_535 }
+        #expect(content == [1: 68_535])
+        socket.close()
         await gateway.stop()
     }
 }
