@@ -119,6 +119,30 @@ import Testing
         #expect(try complete(second, "a") == .failure(.invalid(.algorithm)))
     }
 
+    @Test("An issuer is found by the bytes of its name, be there few of them or many", arguments: 1...12)
+    func issuersByName(_ count: Int) throws {
+        let names = [
+            "https://\u{e9}/", "https://e\u{301}/", "https://a/", "https://a", "https://A/", "", "https://a/b", "a",
+            " a",
+            "https://\u{212b}/", "https://\u{c5}/", "https://A\u{30a}/",
+        ]
+        let mint = try TokenMint("HS256", keyID: "k")
+        let keys = try KeySet.parse(jwks: TokenMint.jwks([mint]).bytes, for: [.HS256])
+        let issuers = names.indices.map { index in
+            Issuer.test(keys: keys) { ($0.name, $0.subjectPrefix, $0.issuer) = ("\(index)", "\(index)", names[index]) }
+        }
+        let authenticator = Authenticator(issuers: Array(issuers.prefix(count)), solutions: [])
+        for (index, name) in names.enumerated() {
+            let token = SignatureTests.bearer(try mint.token(.claims(["iss": .string(name)])))
+            let result = authenticator.complete(token, now: .testNow)
+            if index < count {
+                #expect(try result.get().principal.subjects == ["\(index):user-1"])
+            } else {
+                #expect(result == .failure(.invalid(.unknownIssuer)))
+            }
+        }
+    }
+
     // MARK: - Type
 
     @Test(

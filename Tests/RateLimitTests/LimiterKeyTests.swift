@@ -8,6 +8,20 @@ import Testing
         #expect(LimiterKey(namespace: 1, bytes: bytes.span) == LimiterKey(namespace: 1, bytes))
     }
 
+    @Test func `a qualified name is that of both with NUL between them`() {
+        // Longer than the words and blocks that are hashed at a time, at each of their boundaries.
+        for first in 0..<20 {
+            for second in 0..<20 {
+                let (qualifier, name) = (
+                    String(repeating: "q", count: first), String(repeating: "\u{E9}", count: second)
+                )
+                #expect(
+                    LimiterKey(namespace: 3, qualifier: qualifier, name)
+                        == LimiterKey(namespace: 3, Array(qualifier.utf8) + [0] + Array(name.utf8)))
+            }
+        }
+    }
+
     @Test func `namespaces, lengths and bytes tell keys apart`() {
         var keys: Set<LimiterKey> = []
         for namespace in UInt8(0)..<4 {
