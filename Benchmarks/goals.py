@@ -316,8 +316,40 @@ def idle(bench, options):
                   note=" (%d B, haproxy %d B)" % (each[IdleTollgate], each[IdleHAProxy]))
 
 
+def one_client(bench, options):
+    """One client, whose bucket 1, 2 and 4 loops take from at once.
+
+    Where loops, origin and load cannot have cores of their own, requests a second say nothing. What loops cost each other shows in
+    the CPU of a request all the same, because as many run at once as there are cores, which all of them share here.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    spread = copy.copy(bench)
+    spread.lab = copy.copy(bench.lab)
+    spread.lab.cores = dict(bench.lab.cores, proxy=cores)
+    with open(bench.material["requests.tsv"]) as file:
+        requests = bench.lab.write("one-client.tsv", file.readline())
+    rows = []
+    for workers in (1, 2, 4):
+        row = peers.Tollgate(copy.copy(spread))
+        row.bench.workers, row.name = workers, "%d workers" % workers
+        row.start()
+        cost(row, lambda: bench.lab.load(row.port, requests, 1))
+        rows.append(row)
+    spent = collections.defaultdict(list)
+    for turn in range(options.rounds):
+        for row in rows if turn % 2 == 0 else reversed(rows):
+            spent[row.name].append(cost(row, lambda: bench.lab.load(row.port, requests, 3))[0])
+    for row in rows:
+        row.stop()
+    return [
+        at_least("1 client from %s at once" % row.name, "1 worker",
+                 median(one / many for one, many in zip(spent[rows[0].name], spent[row.name])), 0.85,
+                 note=" of the work a CPU, all on the same %d cores" % len(cores))
+        for row in rows[1:]]
+
+
 PARTS = {"fresh": fresh_tokens, "clients": many_clients, "addresses": many_addresses, "bodies": bodies,
-         "latency": latency, "start": starting, "idle": idle}
+         "latency": latency, "start": starting, "idle": idle, "workers": one_client}
 
 
 def arguments():
@@ -350,10 +382,6 @@ def measured(options, bench):
         except ImportError:
             found.append(not_measured(name, "-", "-", "needs the Python package cryptography"))
         print("%-10s %3d s, load average %.1f" % (name, time.monotonic() - began, os.getloadavg()[0]), file=sys.stderr)
-    cores = len(os.sched_getaffinity(0))
-    found.append(not_measured(
-        "1 client from 2 and 4 workers", "1 worker", ">= 0.85x a worker",
-        "needs 6 cores, there are %d" % cores if cores < 6 else "by hand: run.py --workers N"))
     return found + (list(from_front(options.front)) if options.front else [])
 
 

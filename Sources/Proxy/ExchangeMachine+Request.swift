@@ -34,13 +34,12 @@ extension ExchangeMachine {
         return out.readableBytes > 0 ? .sendUpstream(out) : .wait
     }
 
-    /// Lets go of a drained receive buffer, so that its owner can fill it again instead of allocating another.
+    /// Lets go of a drained receive buffer, so that its owner can fill it again instead of allocating another. One of our own is
+    /// kept for the next time.
     mutating func releaseIfEmpty() {
         guard inbound.readableBytes == 0 else { return }
-        if isInboundKept, inbound.storageCapacity <= Self.maximumSpare {
-            inbound.clear()
-            spare = inbound
-        }
+        // As it is: to clear what a slice of the body still refers to would be to allocate another.
+        if isInboundKept, inbound.storageCapacity <= Self.maximumSpare { spare = inbound }
         isInboundKept = false
         inbound = ByteBuffer()
     }

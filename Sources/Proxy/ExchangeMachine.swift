@@ -212,6 +212,7 @@ struct ExchangeMachine: ~Copyable {
         guard Self.isWasteful(inbound) else { return }
         var kept = spare
         spare = ByteBuffer()
+        kept.clear()
         kept.writeBytes(inbound.readableBytesSpan)
         inbound = kept
         isInboundKept = true

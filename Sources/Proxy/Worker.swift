@@ -63,7 +63,7 @@ final class Worker {
     /// The TLS of each listener by its name.
     private(set) var doors: [String: TLSServerContext] = [:]
     var mirrored: [ObjectIdentifier: MirroredRequest] = [:]
-    /// Handlers that no connection needs now, some 6 KB each with their buffers.
+    /// Handlers that no connection needs now, some 6 KB each with their buffers, or 10.
     var handlers = FreeList<ClientHandler>(fewest: 64)
     /// Proofs that wait for a thread or run on one.
     var proofs = 0
