@@ -16,13 +16,13 @@ extension Authenticator {
             throw .invalid(error)
         }
         return Proof.Signature(
-            form: checked.form, key: try key(of: checked, now: now), authenticator: self, issuer: checked.issuer,
+            form: checked.form, key: try key(of: checked, now: now), authenticator: self, rules: checked.rules,
             named: named, expires: min(checked.expires, named?.expires ?? .max), boundTo: checked.boundTo)
     }
 
     private struct CheckedToken {
         let form: TokenForm
-        let issuer: IssuerRules
+        let rules: IssuerRules
         let expires: Int64
         let boundTo: SHA256Value?
     }
@@ -33,7 +33,7 @@ extension Authenticator {
         guard token.count <= maximumTokenBytes else { throw .tooLarge }
         let form = try TokenForm(token, maximumDepth: maximumDepth, accepting: algorithms, headers: &headers)
         // Not believed yet: `iss` only says whose keys and rules to hold the token to.
-        guard let claimed = form.claims.member("iss")?.string, let rules = issuer(named: claimed) else {
+        guard let claimed = form.claims.member("iss")?.string, let rules = issuers[ExactName(claimed)] else {
             throw .unknownIssuer
         }
         guard token.count <= rules.issuer.maximumTokenBytes else { throw .tooLarge }
@@ -48,14 +48,14 @@ extension Authenticator {
         let expires = try TimeClaims(form.claims).check(rules, now: now)
         try form.checkAudience(rules)
         try form.checkProfile(rules)
-        return CheckedToken(form: form, issuer: rules, expires: expires, boundTo: try form.confirmation())
+        return CheckedToken(form: form, rules: rules, expires: expires, boundTo: try form.confirmation())
     }
 
     private func key(of token: CheckedToken, now: Int64) throws(AuthenticationFailure) -> VerificationKey {
-        let source = token.issuer.issuer.keys
+        let source = token.rules.issuer.keys
         guard let keys = source.current else {
             source.missed(keyID: nil, now: now)
-            throw .keysUnavailable(issuer: token.issuer.issuer.name)
+            throw .keysUnavailable(issuer: token.rules.issuer.name)
         }
         switch keys.key(token.form.header.keyID, for: token.form.header.algorithm) {
         case .found(let key):
@@ -76,7 +76,7 @@ extension Authenticator {
 
     /// The principal of a token whose signature has been verified.
     func principal(
-        _ claims: JSON, issuer rules: IssuerRules, named: NamedSolution?
+        _ claims: JSON, _ rules: IssuerRules, named: NamedSolution?
     ) throws(AuthenticationFailure) -> Principal {
         let subjects: [String]
         let client: String?

@@ -9,12 +9,9 @@ package final class Authenticator: Sendable {
     /// The most subjects one token may have.
     package static let maximumSubjects = 256
 
-    private let issuers: [IssuerRules]
-    let solutions: [SolutionCredentials]
     /// By the bytes of `iss`; a dictionary of strings would take canonically equivalent names for one.
-    private let issuerIndex: [[UInt8]: Int]
-    /// Comparing this many is cheaper than to hash one.
-    private static let fewIssuers = 8
+    let issuers: [ExactName: IssuerRules]
+    let solutions: [SolutionCredentials]
     private let solutionIndex: [[UInt8]: Int]
     private let tokenIndex: [SHA256Value: TokenEntry]
     let maximumTokenBytes: Int
@@ -29,10 +26,9 @@ package final class Authenticator: Sendable {
     /// Builds the tables. Where two issuers, solutions or tokens collide the first one counts; validating a
     /// configuration is the business of Settings.
     package init(issuers: [Issuer], solutions: [SolutionCredentials]) {
-        self.issuers = issuers.map(IssuerRules.init)
+        self.issuers = Dictionary(
+            issuers.map { (ExactName($0.issuer), IssuerRules($0)) }, uniquingKeysWith: { first, _ in first })
         self.solutions = solutions
-        issuerIndex = Dictionary(
-            issuers.enumerated().map { (Array($1.issuer.utf8), $0) }, uniquingKeysWith: { first, _ in first })
         solutionIndex = Dictionary(
             solutions.enumerated().map { (Array($1.id.utf8), $0) }, uniquingKeysWith: { first, _ in first })
         var tokens: [SHA256Value: TokenEntry] = [:]
@@ -46,15 +42,6 @@ package final class Authenticator: Sendable {
         maximumTokenBytes = issuers.map(\.maximumTokenBytes).max() ?? 0
         maximumDepth = issuers.map(\.maximumDepth).max() ?? 0
         algorithms = issuers.reduce(into: []) { $0.formUnion($1.algorithms) }
-    }
-
-    /// The issuer that `iss` names byte by byte.
-    func issuer(named name: String) -> IssuerRules? {
-        if issuers.count <= Self.fewIssuers {
-            for rules in issuers where rules.issuer.issuer.isByteIdentical(to: name) { return rules }
-            return nil
-        }
-        return issuerIndex[Array(name.utf8)].map { issuers[$0] }
     }
 
     /// What `begin` comes to.

@@ -9,19 +9,19 @@ package struct Proof: Sendable {
         let form: TokenForm
         let key: VerificationKey
         let authenticator: Authenticator
-        let issuer: IssuerRules
+        let rules: IssuerRules
         let named: Authenticator.NamedSolution?
         let expires: Int64
         let boundTo: SHA256Value?
 
         init(
-            form: TokenForm, key: VerificationKey, authenticator: Authenticator, issuer: IssuerRules,
+            form: TokenForm, key: VerificationKey, authenticator: Authenticator, rules: IssuerRules,
             named: Authenticator.NamedSolution?, expires: Int64, boundTo: SHA256Value?
         ) {
             self.form = form
             self.key = key
             self.authenticator = authenticator
-            self.issuer = issuer
+            self.rules = rules
             self.named = named
             self.expires = expires
             self.boundTo = boundTo
@@ -94,7 +94,7 @@ package struct Proof: Sendable {
     private func authenticated(_ proof: Signature) -> Result<Authenticated, AuthenticationFailure> {
         Result { () throws(AuthenticationFailure) in
             let principal = try proof.authenticator.principal(
-                proof.form.claims, issuer: proof.issuer, named: proof.named)
+                proof.form.claims, proof.rules, named: proof.named)
             return Authenticated(
                 principal: principal, expires: proof.expires, boundTo: proof.boundTo,
                 evidence: .key(proof.key.fingerprint))

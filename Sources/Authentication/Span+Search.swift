@@ -11,17 +11,4 @@ extension Span<UInt8> {
             return unsafe UnsafeRawPointer(found) - base
         }
     }
-
-    /// Whether both hold the same bytes. Need not take constant time: whoever gets here with other bytes than those that
-    /// were proven learns at most how long a proven credential is that he half knows.
-    func isEqual(to other: Span<UInt8>) -> Bool {
-        guard count == other.count else { return false }
-        // Unsafe: both pointers are used during the call, for as many bytes as both have.
-        return unsafe withUnsafeBufferPointer { left in
-            unsafe other.withUnsafeBufferPointer { right in
-                guard let left = left.baseAddress, let right = right.baseAddress else { return true }
-                return unsafe memcmp(left, right, count) == 0
-            }
-        }
-    }
 }

@@ -45,7 +45,7 @@ struct IdentityFields {
     private mutating func appendListMember(_ subject: String) {
         let text = subject.utf8.span
         var end = 0
-        while end < text.count, !Self.isEncoded(text[end]) { end += 1 }
+        while end < text.count, text[end] != UInt8(ascii: ","), text[end] != UInt8(ascii: "%") { end += 1 }
         guard end < text.count else { return bytes.append(subject) }
         for index in text.indices {
             switch text[index] {
@@ -54,10 +54,6 @@ struct IdentityFields {
             case let byte: bytes.append(byte)
             }
         }
-    }
-
-    private static func isEncoded(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: ",") || byte == UInt8(ascii: "%")
     }
 
     // MARK: - Reading back

@@ -16,7 +16,7 @@ package final class PolicyEngine: Sendable {
     static let maximumViews = 4096
 
     let entries: [CompiledEntry]
-    private let membership: [SubjectName: [Membership]]
+    private let membership: [ExactName: [Membership]]
     private let views = NIOLockedValueBox(ViewCache())
 
     /// Compiles `document`; `imports` finds an imported policy by its id.
@@ -27,10 +27,10 @@ package final class PolicyEngine: Sendable {
         document: PolicyDocument, resolving imports: (String) -> PolicyDocument? = { _ in nil }
     ) throws(PolicyError) {
         entries = try PolicyEngine.flatten(document, resolving: imports)
-        var membership: [SubjectName: [Membership]] = [:]
+        var membership: [ExactName: [Membership]] = [:]
         for (index, entry) in entries.enumerated() {
             for subject in entry.subjects {
-                membership[SubjectName(text: subject.id), default: []].append(
+                membership[ExactName(subject.id), default: []].append(
                     Membership(entry: Int32(index), expiry: subject.expiry ?? .max))
             }
         }
@@ -64,7 +64,7 @@ package final class PolicyEngine: Sendable {
     func matches(for subjects: [String], namespace: String?, now: Int64) -> [Match] {
         var found: [Match] = []
         for subject in subjects {
-            for member in membership[SubjectName(text: subject)] ?? [] where member.expiry > now {
+            for member in membership[ExactName(subject)] ?? [] where member.expiry > now {
                 let limit = entries[Int(member.entry)].limit(to: namespace)
                 if limit == .elsewhere { continue }
                 found.append(
@@ -96,18 +96,6 @@ package final class PolicyEngine: Sendable {
             }
         }
         return compiler.compile()
-    }
-
-    /// A subject that is another's equal only when their bytes are.
-    private struct SubjectName: Hashable {
-        let text: String
-
-        static func == (left: SubjectName, right: SubjectName) -> Bool { left.text.isByteIdentical(to: right.text) }
-
-        func hash(into hasher: inout Hasher) {
-            // Unsafe: the text lends its bytes for the call.
-            unsafe text.utf8.span.withUnsafeBytes { bytes in unsafe hasher.combine(bytes: bytes) }
-        }
     }
 
     struct Membership: Sendable {

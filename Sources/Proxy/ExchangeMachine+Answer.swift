@@ -38,6 +38,7 @@ extension ExchangeMachine {
         buffer = kept
     }
 
+    /// Whether a buffer is much larger than what waits in it.
     static func isWasteful(_ buffer: ByteBuffer) -> Bool {
         let count = buffer.readableBytes
         return count > 0 && buffer.storageCapacity > 2 * count + 4096

@@ -9,7 +9,7 @@ package struct LimiterKey: Sendable, Hashable {
 
     /// The key of the name `bytes` in `namespace`. Names are compared byte by byte, never by canonical equivalence.
     package init(namespace: UInt8, bytes: Span<UInt8>) {
-        (high, low) = (Self.hash(1, namespace, bytes), Self.hash(2, namespace, bytes))
+        (high, low) = (Self.hash(1, namespace, nil, bytes), Self.hash(2, namespace, nil, bytes))
     }
 
     /// The key of the name `text`, taken as UTF-8, of which there may be one for each `qualifier`: the same as that of both with
@@ -19,24 +19,17 @@ package struct LimiterKey: Sendable, Hashable {
         (high, low) = (Self.hash(1, namespace, first, second), Self.hash(2, namespace, first, second))
     }
 
-    private static func hash(_ salt: UInt8, _ namespace: UInt8, _ bytes: Span<UInt8>) -> UInt64 {
-        var hasher = Hasher()
-        hasher.combine(salt)
-        hasher.combine(namespace)
-        // Unsafe only in that `raw` must not leave the closure; Hasher copies from it.
-        unsafe bytes.withUnsafeBytes { raw in unsafe hasher.combine(bytes: raw) }
-        return UInt64(bitPattern: Int64(hasher.finalize()))
-    }
-
     private static func hash(
-        _ salt: UInt8, _ namespace: UInt8, _ qualifier: Span<UInt8>, _ bytes: Span<UInt8>
+        _ salt: UInt8, _ namespace: UInt8, _ qualifier: Span<UInt8>?, _ bytes: Span<UInt8>
     ) -> UInt64 {
         var hasher = Hasher()
         hasher.combine(salt)
         hasher.combine(namespace)
-        // Unsafe: as above.
-        unsafe qualifier.withUnsafeBytes { raw in unsafe hasher.combine(bytes: raw) }
-        hasher.combine(UInt8(0))
+        // Unsafe only in that `raw` must not leave the closures; Hasher copies from it.
+        if let qualifier {
+            unsafe qualifier.withUnsafeBytes { raw in unsafe hasher.combine(bytes: raw) }
+            hasher.combine(UInt8(0))
+        }
         unsafe bytes.withUnsafeBytes { raw in unsafe hasher.combine(bytes: raw) }
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }

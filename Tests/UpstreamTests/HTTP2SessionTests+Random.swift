@@ -5,36 +5,6 @@ import Testing
 
 @testable import Upstream
 
-/// The transport of a session, which takes something or not, and what the server at its other end has seen.
-private final class Sink: ByteStream {
-    var isOpen = true
-    var isWritable = true
-    let isDrained = true
-    private(set) var content: [UInt32: Int] = [:]
-    private(set) var ended: Set<UInt32> = []
-    private var hasPreface = false
-
-    func setReading(_ reads: Bool) {}
-
-    func write(_ first: ByteBuffer, _ second: ByteBuffer?) {
-        var bytes = first
-        if !hasPreface { bytes.moveReaderIndex(forwardBy: 24) }
-        hasPreface = true
-        while let word = bytes.readInteger(as: UInt32.self), let flags = bytes.readInteger(as: UInt8.self),
-            let stream = bytes.readInteger(as: UInt32.self)
-        {
-            bytes.moveReaderIndex(forwardBy: Int(word >> 8))
-            guard word & 255 < 2 else { continue }
-            if word & 255 == 0 { content[stream, default: 0] += Int(word >> 8) }
-            if flags & 1 != 0 { ended.insert(stream) }
-        }
-    }
-
-    func finishOutput() {}
-    func reset() { close() }
-    func close() { isOpen = false }
-}
-
 /// Requests of all kinds on one session, and what each of them and the connection may still send. Lives on the reactor.
 private final class Crowd {
     private struct Upload {
@@ -53,7 +23,7 @@ private final class Crowd {
         init(_ stream: HTTP2UpstreamStream) { self.stream = stream }
     }
 
-    private let sink = Sink()
+    private let server = SessionServer()
     private let session: HTTP2Session
     private var uploads: [Upload] = []
     private var gone: [Weak] = []
@@ -66,7 +36,7 @@ private final class Crowd {
     init(_ reactor: Reactor, seed: UInt64) {
         random = SeededGenerator(seed: seed)
         session = HTTP2Session(reactor: reactor, host: "127.0.0.1", isSecure: false)
-        session.open(sink)
+        session.open(server)
         session.received(ByteBuffer(bytes: [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4] + Self.bytes(20_000)))
     }
 
@@ -119,10 +89,10 @@ private final class Crowd {
         if isReset { receive(3, upload.id, 8) } else { upload.stream.close() }
     }
 
-    private var connectionWindow: Int { window - sink.content.values.reduce(0, +) }
+    private var connectionWindow: Int { window - server.content.values.reduce(0, +) }
 
     func setWritable(_ isWritable: Bool) {
-        sink.isWritable = isWritable
+        server.isWritable = isWritable
         if isWritable { session.writabilityChanged() }
     }
 
@@ -137,14 +107,14 @@ private final class Crowd {
                 let count = Int.random(in: 1..<60_000, using: &random)
                 window += count
                 receive(8, 0, count)
-            case (28..<34, let index?) where sink.ended.isDisjoint(with: [uploads[index].id]):
+            case (28..<34, let index?) where server.ended.isDisjoint(with: [uploads[index].id]):
                 let count = Int.random(in: 1..<40_000, using: &random)
                 uploads[index].window += count
                 receive(8, uploads[index].id, count)
             case (34, let index?): leave(index, isReset: true)
             case (35, let index?) where Int.random(in: 0..<10, using: &random) == 0: leave(index, isReset: false)
-            case (36..<38, _): setWritable(!sink.isWritable)
-            case (38, let index?) where sink.ended.contains(uploads[index].id):
+            case (36..<38, _): setWritable(!server.isWritable)
+            case (38, let index?) where server.ended.contains(uploads[index].id):
                 finished += 1
                 leave(index, isReset: true)
             default: break
@@ -156,7 +126,7 @@ private final class Crowd {
         setWritable(true)
         window += 1 << 28
         receive(8, 0, 1 << 28)
-        for index in uploads.indices where !sink.ended.contains(uploads[index].id) {
+        for index in uploads.indices where !server.ended.contains(uploads[index].id) {
             uploads[index].window += 1 << 28
             receive(8, uploads[index].id, 1 << 28)
         }
@@ -165,15 +135,15 @@ private final class Crowd {
     /// When nothing is under way: whoever may send has sent.
     func check() {
         if connectionWindow < 0 { faults.append("connection window \(connectionWindow)") }
-        guard sink.isWritable else { return }
+        guard server.isWritable else { return }
         for upload in uploads {
-            let sent = sink.content[upload.id] ?? 0
+            let sent = server.content[upload.id] ?? 0
             if sent > upload.written || sent > upload.window { faults.append("\(upload.id) sent \(sent)") }
             if sent < upload.written, min(connectionWindow, upload.window - sent) > 0 {
                 faults.append(
                     "\(upload.id) waits with \(upload.written - sent), \(connectionWindow), \(upload.window - sent)")
             }
-            let isEnded = sink.ended.contains(upload.id)
+            let isEnded = server.ended.contains(upload.id)
             if isEnded != (upload.isWhole && sent == upload.written) {
                 faults.append("\(upload.id) ended \(isEnded), \(upload.isWhole), \(sent) of \(upload.written)")
             }
@@ -184,7 +154,7 @@ private final class Crowd {
     func close() {
         for upload in uploads { upload.stream.close() }
         session.retire()
-        sink.close()
+        server.close()
         session.closed()
     }
 }

@@ -4,60 +4,12 @@ import Testing
 
 @testable import Upstream
 
-/// The transport of a session, and the server at its other end, which opens the connection's window as a test says.
-private final class Server: ByteStream {
-    private(set) var isOpen = true
-    let isWritable = true
-    let isDrained = true
-    /// Bytes of content that have come, and streams that have ended.
-    private(set) var content: [UInt32: Int] = [:]
-    private(set) var ended: Set<UInt32> = []
-    private var hasPreface = false
-
-    func setReading(_ reads: Bool) {}
-
-    /// The session hands over whole frames, at first behind the preface.
-    func write(_ first: ByteBuffer, _ second: ByteBuffer?) {
-        var bytes = first
-        if let second { bytes.writeImmutableBuffer(second) }
-        if !hasPreface { bytes.moveReaderIndex(forwardBy: 24) }
-        hasPreface = true
-        while let word = bytes.readInteger(as: UInt32.self), let flags = bytes.readInteger(as: UInt8.self),
-            let stream = bytes.readInteger(as: UInt32.self)
-        {
-            bytes.moveReaderIndex(forwardBy: Int(word >> 8))
-            guard word & 255 == 0 else { continue }
-            content[stream, default: 0] += Int(word >> 8)
-            if flags & 1 != 0 { ended.insert(stream) }
-        }
-    }
-
-    func finishOutput() {}
-
-    func reset() {
-        close()
-    }
-
-    func close() {
-        isOpen = false
-    }
-
-    /// SETTINGS that leave streams all the room they want: what they share is the connection's window.
-    static let settings = ByteBuffer(bytes: [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0x40, 0, 0, 0])
-
-    static func windowUpdate(_ count: UInt32) -> ByteBuffer {
-        var bytes = ByteBuffer(bytes: [0, 0, 4, 8, 0, 0, 0, 0, 0])
-        bytes.writeInteger(count)
-        return bytes
-    }
-}
-
 /// A session without sockets and its requests. Lives on the reactor.
 private final class Uploads {
     /// What one stream sends in a turn.
     static let turn = 16384
 
-    let server = Server()
+    let server = SessionServer()
     let session: HTTP2Session
     private var connections: [UpstreamConnection] = []
     private var streams: [HTTP2UpstreamStream] = []
@@ -66,7 +18,7 @@ private final class Uploads {
     init(_ reactor: Reactor) {
         session = HTTP2Session(reactor: reactor, host: "127.0.0.1", isSecure: false)
         session.open(server)
-        session.received(Server.settings)
+        session.received(SessionServer.settings)
         session.roundEnded()
         let first = begin()
         while stream(first).isWritable { write(Self.turn, to: first) }
@@ -102,7 +54,7 @@ private final class Uploads {
 
     /// One round of events, in which the server opens the window and then something comes of clients.
     func round(opening count: Int, _ arrivals: () -> Void = {}) {
-        session.received(Server.windowUpdate(UInt32(count)))
+        session.received(SessionServer.windowUpdate(UInt32(count)))
         arrivals()
         session.roundEnded()
     }
@@ -200,7 +152,7 @@ private final class Uploads {
         }
         await handle.submit { reactor in
             guard let uploads = bound.value(on: reactor) else { return }
-            uploads.session.received(Server.windowUpdate(UInt32(16 * Uploads.turn)))
+            uploads.session.received(SessionServer.windowUpdate(UInt32(16 * Uploads.turn)))
             uploads.end(last)
         }
         // Nothing else happens on the connection; each of these lets a round of the loop go by.
