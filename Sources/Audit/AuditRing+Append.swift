@@ -4,15 +4,15 @@ import Synchronization
 /// How the endpoint that a record names came to be chosen.
 package struct UpstreamChoice: Sendable {
     /// The configured name of the upstream.
-    package var pool: AuditText?
+    package var pool: AuditText
     /// Whether the client belongs to the share that a canary takes.
     package var isCanary: Bool
     /// How often the request was sent; written where it was more than once.
     package var attempts: Int
     /// The upstream that got a copy.
-    package var mirror: AuditText?
+    package var mirror: AuditText
 
-    package init(pool: AuditText? = nil, isCanary: Bool = false, attempts: Int = 1, mirror: AuditText? = nil) {
+    package init(pool: AuditText = .none, isCanary: Bool = false, attempts: Int = 1, mirror: AuditText = .none) {
         self.pool = pool
         self.isCanary = isCanary
         self.attempts = attempts
@@ -35,8 +35,8 @@ extension AuditRing {
     /// Renders one record into the ring. Returns false when there was no room and the record was counted as dropped.
     ///
     /// For the ring's own event loop only. Costs no allocation; about 200 ns. The members come in the order of the
-    /// parameters; an empty method, path or reason and an absent route are `null`, absent `policyEntry` and `upstream`
-    /// are left out, and so are an empty `forwardedFor` and what `choice` says nothing of.
+    /// parameters; an empty method, path, reason or route is `null`; an empty `policyEntry`, `upstream` or
+    /// `forwardedFor` is left out, and so is what `choice` says nothing of.
     ///
     /// - Parameters:
     ///   - unixNanoseconds: when the decision fell, or a stream ended; rendered with milliseconds.
@@ -52,7 +52,7 @@ extension AuditRing {
     package func append(
         unixNanoseconds: Int64,
         decision: DecisionID,
-        route: AuditText?,
+        route: AuditText,
         method: Span<UInt8>,
         path: Span<UInt8>,
         status: Int,
@@ -60,10 +60,10 @@ extension AuditRing {
         reason: StaticString,
         phase: AuditPhase? = nil,
         identity: IdentityFragment,
-        policyEntry: AuditText?,
+        policyEntry: AuditText,
         peer: AuditText,
         forwardedFor: Span<UInt8> = Span(),
-        upstream: AuditText?,
+        upstream: AuditText,
         choice: UpstreamChoice = UpstreamChoice(),
         bytesIn: Int64,
         bytesOut: Int64,
@@ -73,15 +73,15 @@ extension AuditRing {
         bound +=
             min(path.count * 6, Bound.path)
             + (reason.hasPointerRepresentation ? min(reason.utf8CodeUnitCount * 6, Bound.reason) : 4)
-        bound += (route?.escaped.count ?? 0) + identity.count + (policyEntry?.escaped.count ?? 0)
-        bound += peer.escaped.count + min(forwardedFor.count * 6, Bound.address) + (upstream?.escaped.count ?? 0)
-        bound += (choice.pool?.escaped.count ?? 0) + (choice.mirror?.escaped.count ?? 0)
+        bound += route.escaped.count + identity.count + policyEntry.escaped.count
+        bound += peer.escaped.count + min(forwardedFor.count * 6, Bound.address) + upstream.escaped.count
+        bound += choice.pool.escaped.count + choice.mirror.escaped.count
         return appendRecord(bound: bound) { line in
             appendTime(unixNanoseconds, to: &line)
             line.append("\",\"decision\":\"")
             // A decision id holds only letters, digits and marks that JSON does not escape.
             decision.withSpan { line.append(escaped: $0) }
-            if let route {
+            if !route.isEmpty {
                 line.append("\",\"route\":\"")
                 line.append(escaped: route.escaped)
                 line.append("\",\"method\":")
@@ -104,7 +104,7 @@ extension AuditRing {
             }
             line.append(UInt8(ascii: ","))
             identity.withBytes { line.append(escaped: $0) }
-            if let policyEntry {
+            if !policyEntry.isEmpty {
                 line.append(",\"policyEntry\":\"")
                 line.append(escaped: policyEntry.escaped)
                 line.append("\"")
@@ -116,7 +116,7 @@ extension AuditRing {
                 line.append(",\"forwardedFor\":")
                 line.appendString(forwardedFor, limit: Bound.address)
             }
-            if let upstream {
+            if !upstream.isEmpty {
                 line.append(",\"upstream\":\"")
                 line.append(escaped: upstream.escaped)
                 line.append("\"")
@@ -132,9 +132,9 @@ extension AuditRing {
     }
 
     private func appendChoice(_ choice: UpstreamChoice, to line: inout AuditLine) {
-        if let pool = choice.pool {
+        if !choice.pool.isEmpty {
             line.append(",\"pool\":\"")
-            line.append(escaped: pool.escaped)
+            line.append(escaped: choice.pool.escaped)
             line.append("\"")
         }
         if choice.isCanary { line.append(",\"canary\":true") }
@@ -142,9 +142,9 @@ extension AuditRing {
             line.append(",\"attempts\":")
             line.appendDecimal(Int64(choice.attempts))
         }
-        if let mirror = choice.mirror {
+        if !choice.mirror.isEmpty {
             line.append(",\"mirror\":\"")
-            line.append(escaped: mirror.escaped)
+            line.append(escaped: choice.mirror.escaped)
             line.append("\"")
         }
     }

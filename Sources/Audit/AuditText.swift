@@ -7,8 +7,14 @@ package struct AuditText: Sendable, Equatable {
     /// Most bytes of rendered content; longer texts are cut and end in U+2026.
     package static let maximumBytes = 1_024
 
+    /// Nothing: what has none is null or left out. Not an optional, which could not be lent without being counted.
+    package static let none = AuditText("")
+
     /// The inside of a JSON string, without quotes.
     package let escaped: [UInt8]
+
+    /// Whether there is nothing to be written down.
+    package var isEmpty: Bool { escaped.isEmpty }
 
     /// Escapes a text. Linear in its length, allocates.
     package init(_ text: String) {

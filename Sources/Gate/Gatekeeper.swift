@@ -51,14 +51,14 @@ package final class Gatekeeper {
     ///
     /// `attempted` is the outcome of what an earlier call for the same head returned to be run.
     package func decide(
-        _ head: RequestHead, in bytes: ByteBuffer, peer: inout Peer, now: Now,
+        _ head: borrowing RequestHead, in bytes: borrowing ByteBuffer, peer: inout Peer, now: Now,
         attempted: Attempt.Outcome? = nil
     ) -> Verdict {
         let span = bytes.readableBytesUInt8Span
         // One reference for the whole of the decision; without it, each use would count its own.
         let snapshot = self.snapshot
         // RFC 9110 §7.4: what is asked for as secure is not answered in the clear, unless one of our proxies asks.
-        if head.namesHTTPS, !peer.isSecure, !snapshot.forwarding.trusts(peer.address) {
+        if head.namesHTTPS, !peer.isSecure, !trusts(peer.address) {
             return .refused(Refused(.misdirected))
         }
         switch head.method {
@@ -101,13 +101,14 @@ package final class Gatekeeper {
 
     /// Appends the target of the request decided last as the route rewrites it: path, and the query as it came.
     package func appendTarget(
-        _ admitted: borrowing Admitted, head: RequestHead, in bytes: ByteBuffer, to out: inout ByteBuffer
+        _ admitted: borrowing Admitted, head: borrowing RequestHead, in bytes: borrowing ByteBuffer,
+        to out: inout ByteBuffer
     ) {
         if head.form == .asterisk {
             // The server as a whole is asked (RFC 9112 §3.2.4), which no path says.
             out.writeStaticString("*")
         } else if path.isPlain, admitted.route.keepsPath {
-            out.writeBytes(path.bytes)
+            path.appendEncoded(to: &out)
         } else {
             admitted.route.rewrite.append(path: path, restStart: admitted.restStart, to: &out)
         }
@@ -136,7 +137,8 @@ package final class Gatekeeper {
     }
 
     private func authenticate(
-        _ head: RequestHead, in bytes: ByteBuffer, _ matched: MatchedRoute, peer: inout Peer, now: Now,
+        _ head: borrowing RequestHead, in bytes: borrowing ByteBuffer, _ matched: MatchedRoute, peer: inout Peer,
+        now: Now,
         attempted: Attempt.Outcome?
     ) -> Identification {
         let span = bytes.readableBytesUInt8Span
@@ -300,7 +302,7 @@ package final class Gatekeeper {
 
     /// What the bucket of the address says, and the hash of the address.
     private func takeFromPeer(
-        _ peer: inout Peer, _ head: RequestHead, in bytes: ByteBuffer, now: Now
+        _ peer: inout Peer, _ head: borrowing RequestHead, in bytes: borrowing ByteBuffer, now: Now
     ) -> (LimitVerdict, affinity: UInt64) {
         let quota = snapshot.limits.quota
         if let client = clientBehind(peer.address, head, in: bytes) {
@@ -321,11 +323,18 @@ package final class Gatekeeper {
     package func clientBehind(
         _ peer: PeerAddress, _ head: borrowing RequestHead, in bytes: borrowing ByteBuffer
     ) -> PeerAddress? {
-        ForwardedWalk.client(head, in: bytes, behind: peer, rules: snapshot.forwarding)
+        trusts(peer) ? ForwardedWalk.client(head, in: bytes, behind: peer, rules: snapshot.forwarding) : nil
+    }
+
+    /// Whether the peer is one of our own proxies. Usually there are none, and then nothing is looked at.
+    package func trusts(_ peer: PeerAddress) -> Bool {
+        !snapshot.forwarding.trustedPeers.isEmpty && snapshot.forwarding.trusts(peer)
     }
 
     /// The bucket of failures of the client: one that guesses must not shut out all who come by the same proxy.
-    private func failureCell(_ peer: inout Peer, _ head: RequestHead, in bytes: ByteBuffer, now: Now) -> Cell {
+    private func failureCell(
+        _ peer: inout Peer, _ head: borrowing RequestHead, in bytes: borrowing ByteBuffer, now: Now
+    ) -> Cell {
         let quota = snapshot.limits.failures
         if let client = clientBehind(peer.address, head, in: bytes) {
             return cell(of: client, in: Namespace.failures, quota, now)
@@ -339,7 +348,7 @@ package final class Gatekeeper {
     // MARK: Whether
 
     private func admit(
-        _ head: RequestHead, _ matched: MatchedRoute, _ admission: consuming Admission?,
+        _ head: borrowing RequestHead, _ matched: MatchedRoute, _ admission: consuming Admission?,
         _ credentials: consuming CredentialKey?, limit: LimitVerdict, affinity: UInt64
     ) -> Verdict {
         guard limit.isAllowed else {

@@ -109,7 +109,7 @@ package final class Route: Sendable {
     ///
     /// A request with content is none of them: its body would have to be whole before the first byte of the tunnel. A
     /// WebSocket begins with GET (RFC 6455 §4.1).
-    package func upgrade(_ head: RequestHead, in bytes: ByteBuffer) -> UpgradeProtocol? {
+    package func upgrade(_ head: borrowing RequestHead, in bytes: borrowing ByteBuffer) -> UpgradeProtocol? {
         guard head.upgrade != nil, let index = head.upgrade(among: upgradeNames, in: bytes) else { return nil }
         guard head.framing == .none || head.framing == .length(0) else { return nil }
         return upgrades[index].isWebSocket && head.method != .get ? nil : upgrades[index]

@@ -17,7 +17,8 @@ struct AnswerFields {
 
     /// Renders the head of an upstream's answer for the client: status line and kept fields as they came, then ours.
     func append(
-        _ head: ResponseHead, of source: ByteBuffer, isAnswerToHEAD: Bool, isChunked: Bool, connection: Connection,
+        _ head: borrowing ResponseHead, of source: borrowing ByteBuffer, isAnswerToHEAD: Bool, isChunked: Bool,
+        connection: Connection,
         to out: inout ByteBuffer
     ) {
         var dropped = limit == nil ? FieldSet.inAnswer : FieldSet.inLimitedAnswer

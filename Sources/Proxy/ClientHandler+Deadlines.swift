@@ -19,7 +19,7 @@ extension ClientHandler {
     }
 
     func settle(_ now: Int64) {
-        let wants = machine.wantsClientBytes && (upstream?.isWritable ?? true)
+        let wants = machine.wantsClientBytes && (!machine.passesClientBytes || upstream?.isWritable ?? true)
         if wants != isReading { setReading(wants) }
         guard !hasRested(now) else { return }
         setDeadline(now)

@@ -30,7 +30,7 @@ extension ClientHandler {
         write(tail)
         upstream?.becomeTunnel()
         // A tunnel may be open for days and renders nothing.
-        out = ByteBuffer()
+        out = RenderedAnswer()
         upstreamHead = UpstreamHead()
         perform(machine.advance(), now)
         if machine.hasInputEnded { perform(machine.receivedEOF(), now) }

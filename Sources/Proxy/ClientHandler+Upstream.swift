@@ -30,21 +30,11 @@ extension ClientHandler {
         patience = .max
         exchange.upstream(connection)
         machine.upstreamReady()
-        var first: ByteBuffer
-        if upstreamHead.needsHost {
-            guard let endpoints = exchange.target?.pool.settings.endpoints else { return }
-            first = upstreamHead.bytes(for: endpoints[connection.endpoint])
-        } else {
-            first = upstreamHead.bytes
-        }
         switch machine.advance() {
-        case .sendUpstream(let body) where body.readableBytes <= ExchangeMachine.maximumCopied:
-            first.writeBytes(body.readableBytesSpan)
-            connection.send(first)
         case .sendUpstream(let body):
-            connection.send(first, body)
+            upstreamHead.send(on: connection, of: exchange, body)
         case .wait:
-            connection.send(first)
+            upstreamHead.send(on: connection, of: exchange, nil)
         case .refuse(let refusal):
             refuse(Refused(refusal, limit: exchange.limit), now)
         case .decide, .abort, .finish, .close, .finishUpstream, .breakTunnel:
@@ -90,11 +80,11 @@ extension ClientHandler {
         settle(now.monotonic)
     }
 
-    func upstreamReceived(_ bytes: ByteBuffer) {
+    func upstreamReceived(_ bytes: inout ByteBuffer) {
         let now = worker.now()
         // A tunnel renders nothing: `out` is empty then, and stays so.
-        if out.readableBytes > 0 { out.clear() }
-        perform(machine.answerReceived(bytes, fields: exchange.fields(worker), into: &out), now)
+        if out.bytes.readableBytes > 0 { out.bytes.clear() }
+        perform(machine.answerReceived(&bytes, fields: exchange.fields(worker), into: &out.bytes), now)
         settle(now.monotonic)
     }
 
@@ -106,8 +96,8 @@ extension ClientHandler {
             leave(now)
             return .unknown
         }
-        if out.readableBytes > 0 { out.clear() }
-        let action = machine.upstreamEnded(inOrder: inOrder, mayResend: !connection.isRequestSeen, into: &out)
+        if out.bytes.readableBytes > 0 { out.bytes.clear() }
+        let action = machine.upstreamEnded(inOrder: inOrder, mayResend: !connection.isRequestSeen, into: &out.bytes)
         let outcome: RequestOutcome =
             switch action {
             case .wait, .send, .openTunnel, .finishClient, .breakTunnel: .unknown
@@ -174,12 +164,8 @@ extension ClientHandler {
     /// Sends what was rendered into `out` and the tail with one system call.
     func write(_ tail: ByteBuffer?) {
         guard let stream else { return }
-        exchange.bytesOut += out.readableBytes + (tail?.readableBytes ?? 0)
-        if out.readableBytes > 0 {
-            stream.write(out, tail)
-        } else if let tail {
-            stream.write(tail, nil)
-        }
+        exchange.bytesOut += out.bytes.readableBytes + (tail?.readableBytes ?? 0)
+        out.write(to: stream, tail)
     }
 
     func finish(_ now: Now) {

@@ -30,7 +30,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
     var upstream: UpstreamConnection?
     var isWaitingForUpstream = false
     var upstreamHead = UpstreamHead()
-    var out = ByteBuffer()
+    var out = RenderedAnswer()
     var isReading = true
     var isUpstreamReading = true
     private var isAdvancing = false
@@ -90,22 +90,23 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         patience = .max
         awaited = (.nothing, 0)
         pace = ClientPace()
-        if out.storageCapacity > Self.maximumKept { out = ByteBuffer() }
+        if out.bytes.storageCapacity > Self.maximumKept { out = RenderedAnswer() }
         if upstreamHead.bytes.storageCapacity > Self.maximumKept { upstreamHead = UpstreamHead() }
     }
 
     /// Whether the connection has taken everything back, because nothing is under way any more.
     func hasRested(_ now: Int64) -> Bool {
-        guard let connection, isAtRest, !isUnread else { return false }
+        guard !isUnread, isAtRest, let connection else { return false }
         connection.rest(now)
         return true
     }
 
     // MARK: Events of the stream
 
-    func received(_ bytes: ByteBuffer) {
+    func received(_ bytes: inout ByteBuffer) {
         let now = worker.now()
-        perform(machine.received(bytes), now)
+        perform(machine.received(&bytes), now)
+        machine.giveBack(&bytes)
         settle(now.monotonic)
     }
 
@@ -135,7 +136,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         machine.closed()
         deadline = .max
         worker.forgetDeadline(self)
-        out = ByteBuffer()
+        out = RenderedAnswer()
         guard let connection else { return }
         self.connection = nil
         client.peer.leave()
@@ -275,7 +276,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
     private func forward(_ admitted: borrowing Admitted, _ now: Now) {
         exchange.admit(admitted, worker: worker)
         let limit = admitted.limit
-        guard let pool = exchange.target?.pool else {
+        guard let pool = exchange.pool else {
             return refuse(Refused(.upstream(.noHealthyEndpoint(retryAfter: 5)), limit: limit), now)
         }
         // A connection that many requests share becomes nobody's tunnel.
@@ -334,11 +335,12 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         releaseUpstream(reusable: false, refused.refusal.upstreamOutcome, now)
         // The rest of a refused request is the connection's business in HTTP/2, which needs no place to find the next one.
         let keeps = machine.refuse(mustClose: answer.mustClose || isOnHTTP2 && machine.awaitsRequestBody)
-        out.clear()
+        out.bytes.clear()
         let fields = exchange.fields(worker)
         RefusalWriter.append(
             answer, fields: fields, connection: keeps ? (isOldClient ? .keepAlive : .none) : .close,
-            accepts: exchange.plan?.route.accepts ?? .all, isAnswerToHEAD: isHEAD, isGRPC: exchange.isGRPC, to: &out)
+            accepts: exchange.plan?.route.accepts ?? .all, isAnswerToHEAD: isHEAD, isGRPC: exchange.isGRPC,
+            to: &out.bytes)
         write(nil)
         finishRecord(answer.outcome, reason: answer.reason, status: answer.status, now)
         perform(machine.refusalSent(kept: keeps), now)

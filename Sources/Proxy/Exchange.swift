@@ -46,6 +46,8 @@ struct Exchange: ~Copyable {
     var room = Room.unknown
     var bytesOut = 0
 
+    /// The connections to the upstream that was chosen for the client.
+    var pool: Pool? { isAdmitted ? isCanary ? plan?.canary?.target.pool : plan?.primary?.target.pool : nil }
     /// The upstream that was chosen for the client.
     var target: UpstreamTarget? { isAdmitted ? isCanary ? plan?.canary?.target : plan?.primary?.target : nil }
     var timeouts: RoutePlan.Timeouts? { isAdmitted ? isCanary ? plan?.canary?.timeouts : plan?.primary?.timeouts : nil }
@@ -75,7 +77,8 @@ struct Exchange: ~Copyable {
 
     /// A whole head is there.
     mutating func begin(
-        _ head: RequestHead, in bytes: ByteBuffer, from peer: PeerAddress, worker: Worker, _ now: Now
+        _ head: borrowing RequestHead, in bytes: borrowing ByteBuffer, from peer: PeerAddress, worker: Worker,
+        _ now: Now
     ) {
         open(now)
         isHEAD = head.method == .head
@@ -146,9 +149,8 @@ struct Exchange: ~Copyable {
         generation = worker.gatekeeper.generation
         affinity = admitted.affinity
         isAdmitted = true
-        guard let plan else { return }
-        isCanary = plan.isCanary(affinity)
-        if isCanary { plan.metrics.canary.add() }
+        isCanary = plan?.isCanary(affinity) == true
+        if isCanary { plan?.metrics.canary.add() }
         totalDeadline = timeouts?.total.map { began.monotonic + $0 } ?? .max
     }
 
@@ -230,7 +232,11 @@ struct Exchange: ~Copyable {
 
     private func count(_ outcome: Outcome, status: Int, worker: Worker, _ now: Now) {
         let micros = (now.monotonic - began.monotonic) / 1000
-        (plan?.metrics ?? worker.unrouted).record(outcome, status: status, micros: micros)
+        if let plan {
+            plan.metrics.record(outcome, status: status, micros: micros)
+        } else {
+            worker.unrouted.record(outcome, status: status, micros: micros)
+        }
     }
 
     private func record(
@@ -243,17 +249,16 @@ struct Exchange: ~Copyable {
         case .unknown: guard worker.mayRecordRefusal else { return ring.lose() }
         case .denied: guard worker.mayRecordRefusal else { return ring.refuse() }
         }
-        let policyEntry: AuditText? = if let entry { worker.entryText(entry) } else { nil }
-        let upstream: AuditText? = if let endpoint { target?.endpointName(endpoint) } else { nil }
+        let target = self.target
         let choice = UpstreamChoice(
-            pool: target?.auditName, isCanary: isCanary, attempts: attempts,
-            mirror: isMirrored ? plan?.mirror?.auditName : nil)
+            pool: target?.auditName ?? .none, isCanary: isCanary, attempts: attempts,
+            mirror: isMirrored ? plan?.mirrorName ?? .none : .none)
         let spoken = words.readableBytesUInt8Span
         ring.append(
             // The end of a stream may be days after the decision, and is looked for where it happened.
             unixNanoseconds: phase == .close ? now.unixNanoseconds : began.unixNanoseconds,
             decision: decision,
-            route: plan?.auditName,
+            route: plan?.auditName ?? .none,
             method: spoken.extracting(first: methodCount),
             path: spoken.extracting(methodCount..<methodCount + pathCount),
             status: status,
@@ -261,10 +266,10 @@ struct Exchange: ~Copyable {
             reason: reason,
             phase: phase,
             identity: admission?.auditMembers ?? .none,
-            policyEntry: policyEntry,
+            policyEntry: entry.map { worker.entryText($0) } ?? .none,
             peer: peer,
             forwardedFor: spoken.extracting(droppingFirst: wordCount),
-            upstream: upstream,
+            upstream: target?.endpointName(endpoint) ?? .none,
             choice: choice,
             bytesIn: Int64(bytesIn),
             bytesOut: Int64(bytesOut),

@@ -4,21 +4,23 @@ import Wire
 
 /// The upstream's side of an exchange: its answer, interim ones first, and what its end means.
 extension ExchangeMachine {
-    /// Bytes of the answer. What goes to the client is appended to `out`.
+    /// Bytes of the answer, in a buffer that is moved here and back. What goes to the client is appended to `out`.
     mutating func answerReceived(
-        _ bytes: ByteBuffer, fields: borrowing AnswerFields, into out: inout ByteBuffer
+        _ bytes: inout ByteBuffer, fields: borrowing AnswerFields, into out: inout ByteBuffer
     ) -> AnswerAction {
         if phase == .tunnel { return passToClient(bytes) }
         guard phase == .forwarding else { return .wait }
-        if answer.readableBytes == 0 {
-            answer = bytes
+        let isLent = answer.readableBytes == 0
+        defer { if isLent, answer.readableBytes == 0 { swap(&answer, &bytes) } }
+        if isLent {
+            swap(&answer, &bytes)
         } else {
             answer.writeBytes(bytes.readableBytesSpan)
         }
         while answerPhase == .head {
             switch answerParser.parse(answer, isAnswerToHEAD: parser.head.method == .head) {
             case .incomplete:
-                Self.keep(&answer)
+                keepAnswer(lent: &bytes)
                 return out.readableBytes > 0 ? .send(tail: nil) : .wait
             case .malformed(let reason):
                 return .refuse(.upstream(.malformedAnswer(reason.detail)))
@@ -31,11 +33,12 @@ extension ExchangeMachine {
     }
 
     /// Moves what has to wait out of a receive buffer that is much larger.
-    private static func keep(_ buffer: inout ByteBuffer) {
-        guard isWasteful(buffer) else { return }
-        var kept = ByteBufferAllocator().buffer(capacity: buffer.readableBytes)
-        kept.writeBytes(buffer.readableBytesSpan)
-        buffer = kept
+    private mutating func keepAnswer(lent: inout ByteBuffer) {
+        guard Self.isWasteful(answer) else { return }
+        var kept = ByteBufferAllocator().buffer(capacity: answer.readableBytes)
+        kept.writeBytes(answer.readableBytesSpan)
+        swap(&answer, &kept)
+        lent = consume kept
     }
 
     /// Whether a buffer is much larger than what waits in it.
@@ -134,7 +137,6 @@ extension ExchangeMachine {
         } else {
             progress = answerBody.relay(&answer, into: &out)
         }
-        if answer.readableBytes == 0 { answer = ByteBuffer() }
         switch progress {
         case .more:
             guard out.readableBytes > 0 || tail != nil else { return .wait }

@@ -34,14 +34,14 @@ extension ExchangeMachine {
         return out.readableBytes > 0 ? .sendUpstream(out) : .wait
     }
 
-    /// Lets go of a drained receive buffer, so that its owner can fill it again instead of allocating another. One of our own is
-    /// kept for the next time.
+    /// Lets go of a drained buffer of our own, or keeps it for the next time. One that was lent waits to be given back.
     mutating func releaseIfEmpty() {
-        guard inbound.readableBytes == 0 else { return }
+        guard inbound.readableBytes == 0, !isInboundLent, inbound.storageCapacity > 0 else { return }
+        var drained = ByteBuffer()
+        swap(&drained, &inbound)
         // As it is: to clear what a slice of the body still refers to would be to allocate another.
-        if isInboundKept, inbound.storageCapacity <= Self.maximumSpare { spare = inbound }
+        if isInboundKept, drained.storageCapacity <= Self.maximumSpare { spare = drained }
         isInboundKept = false
-        inbound = ByteBuffer()
     }
 
     // MARK: Behind a refusal

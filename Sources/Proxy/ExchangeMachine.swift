@@ -73,7 +73,7 @@ struct ExchangeMachine: ~Copyable {
     let maximumAhead: Int
     /// Body bytes swallowed after a refusal to keep the connection; a longer body ends it.
     static let maximumDiscarded: Int64 = 65536
-    /// Bodies up to this size are copied behind the head they follow: one buffer, one system call.
+    /// Bodies up to this size are copied behind the head of their answer: one buffer, one system call.
     static let maximumCopied = 16384
     static let maximumInterims = 16
     /// Bytes that an exchange at rest keeps for what has to wait: nearly all heads.
@@ -85,6 +85,10 @@ struct ExchangeMachine: ~Copyable {
     var inbound = ByteBuffer()
     /// Whether `inbound` is a copy that was made because it has to wait.
     var isInboundKept = false
+    /// Whether `inbound` is the buffer that `received` was lent.
+    private(set) var isInboundLent = false
+    /// That buffer, when what was in it had to move out of it.
+    private var lent: ByteBuffer?
     /// What the last such copy was in, for the next one. An exchange rests with it, and there are no more of these than are needed.
     var spare = ByteBuffer()
     var parser: RequestParser
@@ -163,6 +167,15 @@ struct ExchangeMachine: ~Copyable {
         }
     }
 
+    /// Whether what the client sends goes on to the upstream.
+    var passesClientBytes: Bool {
+        switch phase {
+        case .forwarding: !isRequestDone
+        case .tunnel: true
+        case .head, .deciding, .discarding, .lingering, .closed: false
+        }
+    }
+
     /// Whether a request is under way that an audit record is owed for.
     var isExchanging: Bool {
         switch phase {
@@ -184,7 +197,9 @@ struct ExchangeMachine: ~Copyable {
 
     // MARK: The client's side
 
-    mutating func received(_ bytes: ByteBuffer) -> ClientAction {
+    /// Bytes of the client's, in a buffer that is given back by `giveBack` once the action is carried out: it is moved, not
+    /// shared, because each share would be counted, and kept only where copying what has to wait would cost more.
+    mutating func received(_ bytes: inout ByteBuffer) -> ClientAction {
         switch phase {
         case .lingering:
             lingered += bytes.readableBytes
@@ -196,7 +211,8 @@ struct ExchangeMachine: ~Copyable {
         case .head, .deciding, .forwarding, .discarding:
             if inbound.readableBytes == 0 {
                 releaseIfEmpty()
-                inbound = bytes
+                swap(&inbound, &bytes)
+                isInboundLent = true
             } else {
                 inbound.writeBytes(bytes.readableBytesSpan)
             }
@@ -210,12 +226,21 @@ struct ExchangeMachine: ~Copyable {
     /// share. Else each slow client would hold a whole one.
     mutating func keepInbound() {
         guard Self.isWasteful(inbound) else { return }
-        var kept = spare
-        spare = ByteBuffer()
+        var kept = ByteBuffer()
+        swap(&kept, &spare)
         kept.clear()
         kept.writeBytes(inbound.readableBytesSpan)
-        inbound = kept
+        swap(&inbound, &kept)
         isInboundKept = true
+        if isInboundLent { lent = consume kept }
+        isInboundLent = false
+    }
+
+    /// Gives back the buffer that `received` was lent, for what is read next.
+    mutating func giveBack(_ bytes: inout ByteBuffer) {
+        if isInboundLent, inbound.readableBytes == 0 { swap(&inbound, &bytes) }
+        isInboundLent = false
+        if let buffer = lent.take() { bytes = buffer }
     }
 
     /// Goes on with what was received before.

@@ -23,7 +23,7 @@ struct FreeList<Element> {
     }
 
     /// Constant time.
-    mutating func add(_ element: Element) {
+    mutating func add(_ element: consuming Element) {
         elements.append(element)
     }
 

@@ -57,7 +57,7 @@ final class HTTP1Connection: StreamHandler, Deadlined, ClientConnection {
         guard let handler = handler.take() else { return }
         handler.rest(&stream, &client)
         // One that goes by an earlier configuration serves nobody else.
-        if handler.configuration == worker.configuration { worker.handlers.add(handler) }
+        if handler.configuration == worker.configuration { worker.handlers.add(consume handler) }
         speaksHTTP2 = false
         idle(now)
     }
@@ -76,21 +76,21 @@ final class HTTP1Connection: StreamHandler, Deadlined, ClientConnection {
     }
 
     /// The stream and what came on it go to somebody who speaks HTTP/2.
-    func becomeHTTP2(on stream: Stream, _ peer: Peer, _ bytes: ByteBuffer) {
+    func becomeHTTP2(on stream: Stream, _ peer: Peer, _ bytes: consuming ByteBuffer) {
         let successor = HTTP2ServerConnection(worker: worker, peer: peer)
         handler = nil
         worker.forgetDeadline(self)
         worker.replaced(self, by: successor)
         stream.handOver(to: successor)
         successor.begin(on: stream)
-        successor.received(bytes)
+        successor.received(&bytes)
     }
 
     // MARK: Events of the stream
 
-    func received(_ bytes: ByteBuffer) {
+    func received(_ bytes: inout ByteBuffer) {
         lend()
-        handler?.received(bytes)
+        handler?.received(&bytes)
     }
 
     func ended() {

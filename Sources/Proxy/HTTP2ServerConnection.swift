@@ -75,7 +75,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
         noteRound()
     }
 
-    func received(_ bytes: ByteBuffer) {
+    func received(_ bytes: inout ByteBuffer) {
         let now = worker.now().monotonic
         guard !isLingering else {
             lingered += bytes.readableBytes

@@ -86,8 +86,8 @@ final class HTTP2Stream: MeasuredStream, Deadlined, TurnTaker {
     }
 
     /// Hands the request's head to the handler.
-    func deliverHead(_ head: ByteBuffer) {
-        handler?.received(head)
+    func deliverHead(_ head: consuming ByteBuffer) {
+        handler?.received(&head)
     }
 
     func deliver(_ bytes: ByteBuffer) {
@@ -111,13 +111,13 @@ final class HTTP2Stream: MeasuredStream, Deadlined, TurnTaker {
 
     private func pass(_ bytes: ByteBuffer) {
         owed += bytes.readableBytes
+        var received = bytes
         if isChunked {
             framed.clear()
             framed.writeChunk(bytes)
-            handler?.received(framed)
-        } else {
-            handler?.received(bytes)
+            received = framed
         }
+        handler?.received(&received)
         // A handler that stopped reading has not taken what it was given.
         if isReading { giveBack(0) }
     }
@@ -126,7 +126,8 @@ final class HTTP2Stream: MeasuredStream, Deadlined, TurnTaker {
         guard isChunked else { return }
         framed.clear()
         framed.writeLastChunk(trailers: trailers)
-        handler?.received(framed)
+        var received = framed
+        handler?.received(&received)
     }
 
     private func giveBack(_ more: Int) {

@@ -47,7 +47,7 @@ final class MirroredRequest: UpstreamConsumer {
         worker.ended(self)
     }
 
-    func upstreamReceived(_ bytes: ByteBuffer) {
+    func upstreamReceived(_ bytes: inout ByteBuffer) {
         receivedBytes += bytes.readableBytes
         switch answer.received(bytes, isAnswerToHEAD: isHEAD) {
         case .more: if receivedBytes > Self.maximumAnswer { finish(false, .unknown) }

@@ -18,8 +18,9 @@ final class UpstreamTarget {
         self.endpointNames = pool.settings.endpoints.map { AuditText(utf8: $0.authority) }
     }
 
-    func endpointName(_ endpoint: Int) -> AuditText? {
-        endpoint < endpointNames.count ? endpointNames[endpoint] : nil
+    func endpointName(_ endpoint: Int?) -> AuditText {
+        guard let endpoint, endpoint < endpointNames.count else { return .none }
+        return endpointNames[endpoint]
     }
 }
 
@@ -51,6 +52,7 @@ final class RoutePlan {
     let route: Route
     let auditName: AuditText
     let metrics: RouteMetrics
+    let mirrorName: AuditText
     let mirror: UpstreamTarget?
     private let mirrorPercent: Int
     let primary: Destination?
@@ -71,6 +73,7 @@ final class RoutePlan {
         self.canary = route.canary.flatMap { targets[$0.upstream] }.map(destination)
         self.canaryPercent = route.canary?.percent ?? 0
         self.mirror = route.mirror.flatMap { targets[$0.upstream] }
+        self.mirrorName = mirror?.auditName ?? .none
         self.mirrorPercent = route.mirror?.percent ?? 0
     }
 

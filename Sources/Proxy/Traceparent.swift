@@ -5,7 +5,7 @@ import Wire
 /// The trace a request belongs to (W3C Trace Context): passed on when the client's is well-formed, else begun here.
 enum Traceparent {
     /// Whether the client sent exactly one field of the form `00-<32 hex>-<16 hex>-<2 hex>` with ids that are not 0.
-    static func isValid(_ head: RequestHead, in buffer: ByteBuffer) -> Bool {
+    static func isValid(_ head: borrowing RequestHead, in buffer: ByteBuffer) -> Bool {
         guard let index = head.traceparent, index < head.fields.count else { return false }
         var fields = 0
         for field in head.fields where field.kind == .traceparent { fields += 1 }

@@ -70,7 +70,8 @@ struct UpstreamHead: ~Copyable {
 
     mutating func render(
         _ admitted: borrowing Admitted, decision: DecisionID, hostField: UpstreamSettings.HostField, spanID: UInt64,
-        head: RequestHead, in buffer: ByteBuffer, gatekeeper: Gatekeeper, client: borrowing ClientFacts,
+        head: borrowing RequestHead, in buffer: borrowing ByteBuffer, gatekeeper: Gatekeeper,
+        client: borrowing ClientFacts,
         upgrade: UpgradeProtocol? = nil, asksForTrailers: Bool = false
     ) {
         bytes.clear()
@@ -82,17 +83,15 @@ struct UpstreamHead: ~Copyable {
         hostOffset = bytes.writerIndex
         needsHost = hostField == .endpoint || head.authority.isEmpty
 
-        let snapshot = gatekeeper.snapshot
-        let setsForwarded = snapshot.forwarding.setsForwarded
-        let isTrusted = snapshot.forwarding.trusts(client.address)
+        let setsForwarded = gatekeeper.snapshot.forwarding.setsForwarded
+        let isTrusted = gatekeeper.trusts(client.address)
         let passesTrace = Traceparent.isValid(head, in: buffer)
         let route = admitted.route
         var dropped = (isTrusted ? Self.droppedOfTrusted : Self.dropped).union(route.consumedFields)
         if isTrusted, setsForwarded { dropped.formUnion(Self.rebuilt) }
         if !passesTrace { dropped.formUnion(Self.trace) }
         let needsHost = self.needsHost
-        let admission = admitted.admission
-        let identity = admission?.identityCount ?? 0
+        let identity = admitted.admission?.identityCount ?? 0
 
         bytes.append(reserving: head.length + identity + 768) { out in
             if !needsHost {
@@ -118,7 +117,7 @@ struct UpstreamHead: ~Copyable {
                 out.append("\r\n")
             }
             if asksForTrailers { out.append("te: trailers\r\n") }
-            if let admission {
+            if let admission = admitted.admission {
                 admission.appendIdentityFields(to: &out)
                 if route.preAuthenticates {
                     out.append("x-ditto-pre-authenticated: ")
@@ -140,7 +139,8 @@ struct UpstreamHead: ~Copyable {
 
     /// Forwarded and X-Forwarded-*: for a trusted peer its own list with one more hop, for others anew.
     private static func appendForwarded(
-        _ head: RequestHead, _ raw: RawSpan, isTrusted: Bool, behind: PeerAddress?, _ client: borrowing ClientFacts,
+        _ head: borrowing RequestHead, _ raw: RawSpan, isTrusted: Bool, behind: PeerAddress?,
+        _ client: borrowing ClientFacts,
         to out: inout ByteWriter
     ) {
         out.append("x-forwarded-for: ")
@@ -164,6 +164,13 @@ struct UpstreamHead: ~Copyable {
             out.append("\"")
         }
         out.append("\r\n")
+    }
+
+    /// Sends the head, and bytes of the body behind it. Lends them as they stand here, so that nobody counts them.
+    func send(on connection: UpstreamConnection, of exchange: borrowing Exchange, _ body: ByteBuffer?) {
+        guard needsHost else { return connection.send(bytes, body) }
+        guard let endpoints = exchange.pool?.settings.endpoints else { return }
+        connection.send(bytes(for: endpoints[connection.endpoint]), body)
     }
 
     /// The head for one endpoint; a mirrored one says so. While `needsHost` is not set, `bytes` is the same for all.

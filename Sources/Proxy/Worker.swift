@@ -72,7 +72,7 @@ final class Worker {
     var gathered: [GatheredProof] = []
     private var spanID: UInt64
     /// Labels of policy entries by engine and entry, as far as requests have met them.
-    private var entryTexts: [[AuditText?]] = []
+    private var entryTexts: [[AuditText]] = []
     var lastLook: Int64 = 0
     /// Streams that are still to be reviewed under the generation beside it.
     var unreviewed: [ClientHandler] = []
@@ -311,14 +311,14 @@ final class Worker {
     var mayRecordRefusal: Bool { ring?.mayAdmit(inFlight: inFlight - 1) ?? true }
 
     /// The label of a policy entry as it stands in records; made once per snapshot.
-    func entryText(_ entry: PolicyEntry) -> AuditText? {
+    func entryText(_ entry: PolicyEntry) -> AuditText {
         let (engine, index) = (entry.engine, Int(entry.entry))
-        if engine < entryTexts.count, index < entryTexts[engine].count, let known = entryTexts[engine][index] {
-            return known
+        if engine < entryTexts.count, index < entryTexts[engine].count, !entryTexts[engine][index].isEmpty {
+            return entryTexts[engine][index]
         }
-        guard let label = gatekeeper.snapshot.label(of: entry) else { return nil }
+        guard let label = gatekeeper.snapshot.label(of: entry) else { return .none }
         while entryTexts.count <= engine { entryTexts.append([]) }
-        while entryTexts[engine].count <= index { entryTexts[engine].append(nil) }
+        while entryTexts[engine].count <= index { entryTexts[engine].append(.none) }
         let text = AuditText(label)
         entryTexts[engine][index] = text
         return text

@@ -22,10 +22,11 @@ package final class Reactor {
     package private(set) var unixNow: Int64
 
     let poll: Int32
-    var scratch = ByteBufferAllocator().buffer(capacity: Reactor.readSize)
+    /// Filled by one read after another; nil while it is lent.
+    private var scratch: ByteBuffer?
     /// For a layer that changes bytes on their way between a socket and its handler: one buffer for either direction,
-    /// used by all connections of the loop one after another. Empty until somebody uses it.
-    package var plaintext = ByteBuffer()
+    /// used by all connections of the loop one after another. Empty until somebody uses it; nil while it is taken.
+    package var plaintext: ByteBuffer?
     package var ciphertext = ByteBuffer()
     private var slots: [Slot] = []
     private var freeSlots: [Int] = []
@@ -35,8 +36,8 @@ package final class Reactor {
     private var again: [any EventSource] = []
     private var deferred: [() -> Void] = []
     private var ending: [any RoundParticipant] = []
-    /// Short writes of the present round, one behind the other.
-    private(set) var gathered = ByteBufferAllocator().buffer(capacity: 16384)
+    /// Short writes of the present round.
+    private(set) var gathered = GatherBuffer()
     /// The streams they belong to.
     private var gathering: [Stream] = []
     private var isStopping = false
@@ -108,6 +109,18 @@ package final class Reactor {
         ending.append(participant)
     }
 
+    // MARK: Receiving
+
+    /// The buffer that reads fill, moved to who reads, so that nobody counts references to it.
+    func lendScratch() -> ByteBuffer {
+        scratch.take() ?? ByteBufferAllocator().buffer(capacity: Self.readSize)
+    }
+
+    /// Gets it back, or what a handler left in its place.
+    func takeBack(_ bytes: consuming ByteBuffer) {
+        scratch = consume bytes
+    }
+
     // MARK: Sending together
 
     /// Streams whose writes are gathered before they are sent without waiting for the end of the round.
@@ -118,12 +131,12 @@ package final class Reactor {
     func gather(
         _ first: ByteBuffer, _ second: ByteBuffer?, behind range: Range<Int>, for stream: Stream
     ) -> Range<Int>? {
-        let end = gathered.writerIndex
+        let end = gathered.count
         guard range.isEmpty || range.upperBound == end else { return nil }
-        gathered.writeBytes(first.readableBytesSpan)
-        if let second { gathered.writeBytes(second.readableBytesSpan) }
+        gathered.append(first)
+        if let second { gathered.append(second) }
         if range.isEmpty { gathering.append(stream) }
-        return (range.isEmpty ? end : range.lowerBound)..<gathered.writerIndex
+        return (range.isEmpty ? end : range.lowerBound)..<gathered.count
     }
 
     /// Streams that gather meanwhile have their turn in the next call, which is due at once.
@@ -134,7 +147,7 @@ package final class Reactor {
             runDeferred()
         }
         gathering.removeFirst(count)
-        if gathering.isEmpty { gathered.clear() }
+        if gathering.isEmpty { gathered.removeAll() }
     }
 
     // MARK: Timers

@@ -4,9 +4,9 @@ package import NIOCore
 
 /// Who a stream's bytes and events are for. Every call comes on the reactor's thread.
 package protocol StreamHandler: AnyObject {
-    /// Bytes arrived. The buffer is the reactor's and is filled again after the call: a handler that keeps bytes costs
-    /// the reactor a new buffer.
-    func received(_ bytes: ByteBuffer)
+    /// Bytes arrived. The buffer is lent by the reactor, which fills what stands in its place after the call with what comes next:
+    /// who takes it and does not give it back, or keeps a slice of it, costs the reactor a new one.
+    func received(_ bytes: inout ByteBuffer)
     /// The peer will send nothing more. The stream can still be written to.
     func ended()
     /// The stream is gone; nothing follows.
@@ -180,22 +180,25 @@ package final class Stream: MeasuredStream, EventSource {
         if events & Events.error != 0 { hasFailed = true }
         if events & Events.output != 0, waiting.readableBytes > 0 { flush() }
         // Whoever is going to be called again has its turn then.
-        if isReadable, !isCalledAgain, isReading || hasFailed { read() }
+        if isReadable, !isCalledAgain, isReading || hasFailed {
+            isInRead = true
+            var bytes = reactor.lendScratch()
+            read(into: &bytes)
+            reactor.takeBack(bytes)
+            isInRead = false
+        }
     }
 
-    private func read() {
-        isInRead = true
-        defer { isInRead = false }
+    private func read(into bytes: inout ByteBuffer) {
         var reads = 0
         // A broken connection is noticed even while reading is paused, and after the peer's end.
         while isReadable, isOpen, hasFailed || isReading && !hasEnded {
             guard reads < Self.maximumReads else { return beCalledAgain() }
             reads += 1
-            reactor.scratch.clear()
+            bytes.clear()
             let descriptor = self.descriptor
             // Unsafe: the call fills at most the bytes it is given, and says how many.
-            let result = unsafe reactor.scratch.writeWithUnsafeMutableBytes(minimumWritableBytes: Reactor.readSize) {
-                room in
+            let result = unsafe bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: Reactor.readSize) { room in
                 guard let base = room.baseAddress else { return 0 }
                 received = unsafe tollgate_receive(descriptor, base, Reactor.readSize)
                 return max(0, received)
@@ -203,7 +206,7 @@ package final class Stream: MeasuredStream, EventSource {
             if result > 0 {
                 // A short read has emptied the socket (epoll(7)), unless the end of the stream is still to be read.
                 if result < Reactor.readSize, !mayHaveEnded { isReadable = false }
-                handler?.received(reactor.scratch)
+                handler?.received(&bytes)
             } else if received == 0, !hasFailed {
                 isReadable = false
                 hasEnded = true
@@ -249,8 +252,10 @@ package final class Stream: MeasuredStream, EventSource {
             sent = taken
         }
         guard sent < count else { return }
-        enqueue(first, droppingFirst: min(sent, first.readableBytes))
-        if let second { enqueue(second, droppingFirst: max(0, sent - first.readableBytes)) }
+        enqueue(first.readableBytesSpan.extracting(droppingFirst: min(sent, first.readableBytes)))
+        if let second {
+            enqueue(second.readableBytesSpan.extracting(droppingFirst: max(0, sent - first.readableBytes)))
+        }
         noteWritability()
     }
 
@@ -259,11 +264,9 @@ package final class Stream: MeasuredStream, EventSource {
         let range = gathered
         guard !range.isEmpty else { return }
         gathered = 0..<0
-        guard let bytes = reactor.gathered.getSlice(at: range.lowerBound, length: range.count),
-            let sent = send(bytes, nil)
-        else { return }
+        guard let sent = taken(reactor.gathered.send(range, on: descriptor)) else { return }
         if sent < range.count {
-            enqueue(bytes, droppingFirst: sent)
+            reactor.gathered.withBytes(range) { enqueue($0.extracting(droppingFirst: sent)) }
         } else if endsOutput {
             endOutput()
         }
@@ -272,7 +275,7 @@ package final class Stream: MeasuredStream, EventSource {
     /// Bytes the socket took; nil when the connection is broken.
     private func send(_ first: ByteBuffer, _ second: ByteBuffer?) -> Int? {
         // Unsafe: the pointers are used during the call only.
-        let sent = unsafe first.withUnsafeReadableBytes { head in
+        let result = unsafe first.withUnsafeReadableBytes { head in
             guard let second else {
                 return unsafe tollgate_send(descriptor, head.baseAddress, head.count, nil, 0)
             }
@@ -280,6 +283,11 @@ package final class Stream: MeasuredStream, EventSource {
                 unsafe tollgate_send(descriptor, head.baseAddress, head.count, tail.baseAddress, tail.count)
             }
         }
+        return taken(result)
+    }
+
+    /// What a call's result says that the socket took; nil when the connection is broken.
+    private func taken(_ sent: Int) -> Int? {
         if sent >= 0 {
             self.sent &+= sent
             return sent
@@ -295,9 +303,9 @@ package final class Stream: MeasuredStream, EventSource {
 
     /// Copies, because a few bytes of a large buffer would keep all of it, and buffers already sent would be kept for as
     /// long as the peer never quite catches up.
-    private func enqueue(_ bytes: ByteBuffer, droppingFirst count: Int) {
+    private func enqueue(_ bytes: RawSpan) {
         if waiting.readerIndex >= waiting.readableBytes { waiting.discardReadBytes() }
-        waiting.writeBytes(bytes.readableBytesSpan.extracting(droppingFirst: count))
+        waiting.writeBytes(bytes)
     }
 
     private func flush() {

@@ -85,12 +85,14 @@ package final class TLSStream: MeasuredStream, StreamHandler {
 
     // MARK: Events of the socket
 
-    package func received(_ bytes: ByteBuffer) {
-        var input = bytes
-        if pending.readableBytes > 0 {
-            pending.writeBytes(bytes.readableBytesSpan)
-            swap(&input, &pending)
+    package func received(_ bytes: inout ByteBuffer) {
+        guard pending.readableBytes > 0 else {
+            process(&bytes)
+            return keep(bytes)
         }
+        var input = ByteBuffer()
+        swap(&input, &pending)
+        input.writeBytes(bytes.readableBytesSpan)
         process(&input)
         keep(input)
     }
@@ -117,11 +119,13 @@ package final class TLSStream: MeasuredStream, StreamHandler {
         isProcessing = true
         defer { isProcessing = false }
         while isOpen, isReading, !hasEnded {
-            reactor.plaintext.clear(minimumCapacity: Reactor.readSize)
-            let event = session.receive(&input, into: &reactor.plaintext)
+            var plaintext = reactor.plaintext.take() ?? ByteBuffer()
+            plaintext.clear(minimumCapacity: Reactor.readSize)
+            let event = session.receive(&input, into: &plaintext)
             flush()
             hasMore = event == .full
-            if reactor.plaintext.readableBytes > 0 { handler?.received(reactor.plaintext) }
+            if plaintext.readableBytes > 0 { handler?.received(&plaintext) }
+            reactor.plaintext = consume plaintext
             switch event {
             case .full: continue
             case .waiting: return

@@ -100,7 +100,7 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
 
     // MARK: Events of the transport
 
-    func received(_ bytes: ByteBuffer) {
+    func received(_ bytes: inout ByteBuffer) {
         machine.receive(bytes, now: reactor.now)
         noteRound()
         while transport != nil {

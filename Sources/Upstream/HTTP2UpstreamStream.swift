@@ -187,13 +187,13 @@ final class HTTP2UpstreamStream: ByteStream, TurnTaker {
 
     // MARK: The answer
 
-    func deliverHead(_ head: ByteBuffer, isChunked: Bool) {
+    func deliverHead(_ head: consuming ByteBuffer, isChunked: Bool) {
         self.isChunked = isChunked
         guard isReading, held.readableBytes == 0 else {
             held.writeBytes(head.readableBytesSpan)
             return
         }
-        handler?.received(head)
+        handler?.received(&head)
     }
 
     func deliver(_ bytes: ByteBuffer) {
@@ -220,9 +220,9 @@ final class HTTP2UpstreamStream: ByteStream, TurnTaker {
     }
 
     /// With the last byte of an answer the next request may come from within the call.
-    private func pass(_ bytes: ByteBuffer) {
+    private func pass(_ bytes: consuming ByteBuffer) {
         let answered = id
-        handler?.received(bytes)
+        handler?.received(&bytes)
         if isReading, id == answered { giveBack(0) }
     }
 
@@ -233,7 +233,8 @@ final class HTTP2UpstreamStream: ByteStream, TurnTaker {
         guard isChunked else { return }
         framed.clear()
         framed.writeLastChunk(trailers: trailers)
-        handler?.received(framed)
+        var received = framed
+        handler?.received(&received)
     }
 
     private func giveBack(_ more: Int) {

@@ -93,7 +93,7 @@ final class HealthProbe: UpstreamConsumer {
         finish(false)
     }
 
-    func upstreamReceived(_ bytes: ByteBuffer) {
+    func upstreamReceived(_ bytes: inout ByteBuffer) {
         // The status is what is asked for; whoever sent it need not finish its body.
         switch answer.received(bytes) {
         case .more:

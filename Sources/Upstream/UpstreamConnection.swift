@@ -9,7 +9,7 @@ package protocol UpstreamConsumer: AnyObject {
     /// No connection could be had.
     func upstreamFailed(_ failure: UpstreamFailure)
     /// Bytes of the answer; the consumer takes them all.
-    func upstreamReceived(_ bytes: ByteBuffer)
+    func upstreamReceived(_ bytes: inout ByteBuffer)
     /// The connection ended. It is no longer in the pool. `inOrder` is false for a reset and every other failure, after
     /// which an answer that lasts until the end is not known to be whole. Returns what that says about the endpoint.
     func upstreamClosed(inOrder: Bool) -> RequestOutcome
@@ -113,9 +113,9 @@ package final class UpstreamConnection: TransportOwner {
         stream?.close()
     }
 
-    package func received(_ bytes: ByteBuffer) {
+    package func received(_ bytes: inout ByteBuffer) {
         guard let consumer else { return close() }
-        consumer.upstreamReceived(bytes)
+        consumer.upstreamReceived(&bytes)
     }
 
     /// A server that ends its side has said all it will say: nothing more can be asked on this connection. In a tunnel

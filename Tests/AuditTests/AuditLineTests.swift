@@ -73,7 +73,8 @@ import Testing
             #expect(ring.appendSample(path: path, method: path.reversed(), entry: text, upstream: text))
             let record = try #require(ring.takeAll().first)
             #expect(record.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "round \(round)")
-            #expect(try parse(record).object?.count == 20, "round \(round)")
+            // An entry and an upstream without a name are left out.
+            #expect(try parse(record).object?.count == (text.isEmpty ? 18 : 20), "round \(round)")
         }
     }
 

@@ -26,9 +26,9 @@ import Testing
         let ring = try AuditRing()
         let nothing: [UInt8] = []
         ring.append(
-            unixNanoseconds: 0, decision: DecisionID(high: 0, low: 0), route: nil, method: nothing.span,
-            path: nothing.span, status: 400, outcome: .malformed, reason: "", identity: .none, policyEntry: nil,
-            peer: AuditText("[::1]:1"), upstream: nil, bytesIn: .max, bytesOut: .min, durationMicros: -1)
+            unixNanoseconds: 0, decision: DecisionID(high: 0, low: 0), route: .none, method: nothing.span,
+            path: nothing.span, status: 400, outcome: .malformed, reason: "", identity: .none, policyEntry: .none,
+            peer: AuditText("[::1]:1"), upstream: .none, bytesIn: .max, bytesOut: .min, durationMicros: -1)
         let record = try #require(ring.takeAll().first)
         #expect(
             String(decoding: record, as: UTF8.self) == """
@@ -44,9 +44,9 @@ import Testing
         let ring = try AuditRing()
         let nothing: [UInt8] = []
         ring.append(
-            unixNanoseconds: 0, decision: DecisionID(high: 0, low: 0), route: nil, method: nothing.span,
+            unixNanoseconds: 0, decision: DecisionID(high: 0, low: 0), route: .none, method: nothing.span,
             path: nothing.span, status: 101, outcome: .admitted, reason: "", phase: phase, identity: .none,
-            policyEntry: nil, peer: AuditText("[::1]:1"), upstream: nil, bytesIn: 0, bytesOut: 0, durationMicros: 0)
+            policyEntry: .none, peer: AuditText("[::1]:1"), upstream: .none, bytesIn: 0, bytesOut: 0, durationMicros: 0)
         let record = String(decoding: try #require(ring.takeAll().first), as: UTF8.self)
         #expect(record.contains(#""reason":null,"phase":"\#(name)","subject":"#))
     }
@@ -54,10 +54,10 @@ import Testing
     @Test func theChoiceOfAnUpstreamStandsBesideIt() throws {
         let ring = try AuditRing()
         let nothing: [UInt8] = []
-        for upstream in [AuditText("10.0.0.1:80"), nil] {
+        for upstream in [AuditText("10.0.0.1:80"), .none] {
             ring.append(
-                unixNanoseconds: 0, decision: DecisionID(high: 0, low: 0), route: nil, method: nothing.span,
-                path: nothing.span, status: 200, outcome: .admitted, reason: "", identity: .none, policyEntry: nil,
+                unixNanoseconds: 0, decision: DecisionID(high: 0, low: 0), route: .none, method: nothing.span,
+                path: nothing.span, status: 200, outcome: .admitted, reason: "", identity: .none, policyEntry: .none,
                 peer: AuditText("::1"), upstream: upstream,
                 choice: UpstreamChoice(
                     pool: AuditText("next"), isCanary: true, attempts: 2, mirror: AuditText("shadow")),
@@ -74,9 +74,9 @@ import Testing
         let (nothing, client): ([UInt8], [UInt8]) = ([], Array("2001:db8::7".utf8))
         for address in [client, nothing] {
             ring.append(
-                unixNanoseconds: 0, decision: DecisionID(high: 0, low: 0), route: nil, method: nothing.span,
-                path: nothing.span, status: 200, outcome: .admitted, reason: "", identity: .none, policyEntry: nil,
-                peer: AuditText("::1"), forwardedFor: address.span, upstream: nil, bytesIn: 1, bytesOut: 2,
+                unixNanoseconds: 0, decision: DecisionID(high: 0, low: 0), route: .none, method: nothing.span,
+                path: nothing.span, status: 200, outcome: .admitted, reason: "", identity: .none, policyEntry: .none,
+                peer: AuditText("::1"), forwardedFor: address.span, upstream: .none, bytesIn: 1, bytesOut: 2,
                 durationMicros: 3)
         }
         let records = ring.takeAll().map { String(decoding: $0, as: UTF8.self) }

@@ -110,7 +110,7 @@ extension AuditRing {
         _ number: UInt64 = 1, time: Int64 = AuditTime.parse("2026-11-21T00:43:12.123Z") ?? 0,
         path: [UInt8] = Array("/api/2/things/x".utf8), method: [UInt8] = Array("GET".utf8), status: Int = 200,
         outcome: Outcome = .admitted, reason: StaticString = "", identity: IdentityFragment = principal,
-        entry: AuditText? = nil, upstream: AuditText? = AuditText("127.0.0.1:9000")
+        entry: AuditText = .none, upstream: AuditText = AuditText("127.0.0.1:9000")
     ) -> Bool {
         append(
             unixNanoseconds: time, decision: DecisionID(high: 7, low: number), route: AuditText("things"),

@@ -7,6 +7,23 @@ import Wire
 @testable import Proxy
 
 /// Plays the shell: admits every request, and collects what goes where.
+extension ExchangeMachine {
+    /// Bytes in a buffer of their own, which is given back before the action is carried out.
+    mutating func received(_ bytes: ByteBuffer) -> ClientAction {
+        var lent = bytes
+        let action = received(&lent)
+        giveBack(&lent)
+        return action
+    }
+
+    mutating func answerReceived(
+        _ bytes: ByteBuffer, fields: borrowing AnswerFields, into out: inout ByteBuffer
+    ) -> AnswerAction {
+        var lent = bytes
+        return answerReceived(&lent, fields: fields, into: &out)
+    }
+}
+
 final class ExchangeShell {
     var machine = ExchangeMachine(limits: HeadLimits())
     var toUpstream = ByteBuffer()

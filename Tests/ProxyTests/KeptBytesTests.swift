@@ -7,6 +7,12 @@ import Wire
 
 private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
+/// Where a buffer has its bytes.
+private func place(of buffer: ByteBuffer) -> UInt {
+    // Unsafe: the address is compared and not used.
+    unsafe buffer.withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) }
+}
+
 /// What a client sends ahead of what the gateway is at, and where it waits.
 @Suite struct KeptBytesTests {
     /// A head that comes slowly behind a body waits alone.
@@ -36,6 +42,41 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
         #expect(machine.inbound.storageCapacity < 8192)
     }
 
+    /// Whoever keeps a receive buffer costs the next read an allocation of 64 KiB.
+    @Test(
+        arguments: [
+            "GET /a HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a HTTP/1.1\r\nHost",
+            "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+            "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe", "nothing that is HTTP\r\n\r\n",
+            "GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HT",
+        ], [true, false])
+    func theReceiveBufferIsGivenBack(_ text: String, waits: Bool) {
+        var machine = ExchangeMachine(limits: HeadLimits())
+        var lent = ByteBufferAllocator().buffer(capacity: 65536)
+        lent.writeString(text)
+        let storage = place(of: lent)
+        let action = machine.received(&lent)
+        if case .decide = action, waits {
+            machine.keepInbound()
+        } else if case .decide = action {
+            let refusal = machine.admit(maximumBodyBytes: nil)
+            #expect(refusal == nil)
+            machine.upstreamReady()
+            _ = machine.advance()
+        } else if case .refuse = action {
+            _ = machine.refuse(mustClose: true)
+            machine.closed()
+        }
+        // What waits behind a request moves out when nothing else does.
+        if machine.inbound.readableBytes > 0 { machine.keepInbound() }
+        let rest = Array(buffer: machine.inbound)
+        machine.giveBack(&lent)
+        lent.clear()
+        lent.writeString(String(repeating: "#", count: 60_000))
+        #expect(place(of: lent) == storage)
+        #expect(Array(buffer: machine.inbound) == rest)
+    }
+
     /// Requests of one connection, which come in pieces and at any time, each with what nobody else has.
     @Test(arguments: [1, 2, 3, 4] as [UInt64]) func nothingOfOneRequestGetsIntoAnother(_ seed: UInt64) {
         var random = SeededGenerator(seed: seed)
@@ -57,6 +98,21 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
         func perform(_ action: ExchangeMachine.ClientAction) {
             if case .sendUpstream(let bytes) = action { bodies[bodies.count - 1] += Array(buffer: bytes) }
         }
+        func admit() {
+            if Bool.random(using: &random) { machine.keepInbound() }
+            heads.append(
+                machine.withHead { head, bytes in
+                    String(decoding: Array(buffer: bytes).prefix(head.length), as: UTF8.self)
+                })
+            bodies.append([])
+            _ = machine.admit(maximumBodyBytes: nil)
+            isReady = false
+        }
+        func connect() {
+            isReady = true
+            machine.upstreamReady()
+            perform(machine.advance())
+        }
         for _ in 0..<200_000 where bodies.count < requests.count || machine.isForwarding {
             switch Int.random(in: 0..<4, using: &random) {
             case 0 where machine.wantsClientBytes && position < sent.count:
@@ -64,20 +120,18 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
                 shared.clear()
                 shared.writeBytes(sent[position..<end])
                 position = end
-                perform(machine.received(shared))
+                let action = machine.received(&shared)
+                perform(action)
+                // What a request comes to at once comes to it while the buffer is lent.
+                if case .decide = action, Bool.random(using: &random) {
+                    admit()
+                    if Bool.random(using: &random) { connect() }
+                }
+                machine.giveBack(&shared)
             case 1 where machine.isExchanging && !machine.isForwarding:
-                if Bool.random(using: &random) { machine.keepInbound() }
-                heads.append(
-                    machine.withHead { head, bytes in
-                        String(decoding: Array(buffer: bytes).prefix(head.length), as: UTF8.self)
-                    })
-                bodies.append([])
-                _ = machine.admit(maximumBodyBytes: nil)
-                isReady = false
+                admit()
             case 2 where machine.isForwarding && !isReady:
-                isReady = true
-                machine.upstreamReady()
-                perform(machine.advance())
+                connect()
             case 3 where machine.isForwarding && isReady && !machine.awaitsRequestBody:
                 var out = ByteBuffer()
                 _ = machine.answerReceived(ByteBuffer(string: ok), fields: fields, into: &out)

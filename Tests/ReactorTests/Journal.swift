@@ -56,7 +56,7 @@ final class Recorder: StreamHandler {
         self.journal = journal
     }
 
-    func received(_ bytes: ByteBuffer) {
+    func received(_ bytes: inout ByteBuffer) {
         journal.add(.received, bytes)
         onReceived(self, bytes)
     }

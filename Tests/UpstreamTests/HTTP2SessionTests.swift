@@ -168,3 +168,11 @@ private final class Uploads {
         #expect(isEnded)
     }
 }
+
+extension HTTP2Session {
+    /// Bytes in a buffer of their own.
+    func received(_ bytes: ByteBuffer) {
+        var lent = bytes
+        received(&lent)
+    }
+}
