@@ -14,7 +14,7 @@ func measureAudit(_ report: (String, Stopwatch.Cost) -> Void, _ stopwatch: Stopw
     let route = AuditText("things")
     let entry = AuditText("users")
     let peer = AuditText("127.0.0.1:54321")
-    let upstream = AuditText("127.0.0.1:9000")
+    let upstream = UpstreamFragment(endpoint: AuditText("127.0.0.1:9000"), pool: AuditText("things"))
     let method = Array("GET".utf8)
     let path = Array(Sample.path.utf8)
     var decisions = DecisionIDGenerator(prefix: 1, key: 2)

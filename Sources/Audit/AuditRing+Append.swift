@@ -3,8 +3,6 @@ import Synchronization
 
 /// How the endpoint that a record names came to be chosen.
 package struct UpstreamChoice: Sendable {
-    /// The configured name of the upstream.
-    package var pool: AuditText
     /// Whether the client belongs to the share that a canary takes.
     package var isCanary: Bool
     /// How often the request was sent; written where it was more than once.
@@ -12,8 +10,7 @@ package struct UpstreamChoice: Sendable {
     /// The upstream that got a copy.
     package var mirror: AuditText
 
-    package init(pool: AuditText = .none, isCanary: Bool = false, attempts: Int = 1, mirror: AuditText = .none) {
-        self.pool = pool
+    package init(isCanary: Bool = false, attempts: Int = 1, mirror: AuditText = .none) {
         self.isCanary = isCanary
         self.attempts = attempts
         self.mirror = mirror
@@ -63,7 +60,7 @@ extension AuditRing {
         policyEntry: AuditText,
         peer: AuditText,
         forwardedFor: Span<UInt8> = Span(),
-        upstream: AuditText,
+        upstream: UpstreamFragment,
         choice: UpstreamChoice = UpstreamChoice(),
         bytesIn: Int64,
         bytesOut: Int64,
@@ -74,8 +71,8 @@ extension AuditRing {
             min(path.count * 6, Bound.path)
             + (reason.hasPointerRepresentation ? min(reason.utf8CodeUnitCount * 6, Bound.reason) : 4)
         bound += route.escaped.count + identity.count + policyEntry.escaped.count
-        bound += peer.escaped.count + min(forwardedFor.count * 6, Bound.address) + upstream.escaped.count
-        bound += choice.pool.escaped.count + choice.mirror.escaped.count
+        bound += peer.escaped.count + min(forwardedFor.count * 6, Bound.address) + upstream.members.count
+        bound += choice.mirror.escaped.count
         return appendRecord(bound: bound) { line in
             appendTime(unixNanoseconds, to: &line)
             line.append("\",\"decision\":\"")
@@ -116,11 +113,7 @@ extension AuditRing {
                 line.append(",\"forwardedFor\":")
                 line.appendString(forwardedFor, limit: Bound.address)
             }
-            if !upstream.isEmpty {
-                line.append(",\"upstream\":\"")
-                line.append(escaped: upstream.escaped)
-                line.append("\"")
-            }
+            line.append(escaped: upstream.members)
             appendChoice(choice, to: &line)
             line.append(",\"bytesIn\":")
             line.appendDecimal(bytesIn)
@@ -132,11 +125,6 @@ extension AuditRing {
     }
 
     private func appendChoice(_ choice: UpstreamChoice, to line: inout AuditLine) {
-        if !choice.pool.isEmpty {
-            line.append(",\"pool\":\"")
-            line.append(escaped: choice.pool.escaped)
-            line.append("\"")
-        }
         if choice.isCanary { line.append(",\"canary\":true") }
         if choice.attempts > 1 {
             line.append(",\"attempts\":")

@@ -54,9 +54,16 @@ package final class Gatekeeper {
         _ head: borrowing RequestHead, in bytes: borrowing ByteBuffer, peer: inout Peer, now: Now,
         attempted: Attempt.Outcome? = nil
     ) -> Verdict {
+        // One reference for the whole of the decision, lent: what it holds is lent with it.
+        decide(under: snapshot, head, in: bytes, peer: &peer, now: now, attempted: attempted)
+    }
+
+    private func decide(
+        under snapshot: Snapshot, _ head: borrowing RequestHead, in bytes: borrowing ByteBuffer, peer: inout Peer,
+        now: Now,
+        attempted: Attempt.Outcome?
+    ) -> Verdict {
         let span = bytes.readableBytesUInt8Span
-        // One reference for the whole of the decision; without it, each use would count its own.
-        let snapshot = self.snapshot
         // RFC 9110 §7.4: what is asked for as secure is not answered in the clear, unless one of our proxies asks.
         if head.namesHTTPS, !peer.isSecure, !trusts(peer.address) {
             return .refused(Refused(.misdirected))
@@ -104,7 +111,7 @@ package final class Gatekeeper {
         _ admitted: borrowing Admitted, head: borrowing RequestHead, in bytes: borrowing ByteBuffer,
         to out: inout ByteBuffer
     ) {
-        if head.form == .asterisk {
+        if case .asterisk = head.form {
             // The server as a whole is asked (RFC 9112 §3.2.4), which no path says.
             out.writeStaticString("*")
         } else if path.isPlain, admitted.route.keepsPath {

@@ -11,7 +11,7 @@ extension HTTP2ConnectionMachine {
     ///   - head: parsed from the first bytes of `source`.
     ///   - endsStream: whether nothing follows.
     package mutating func send(
-        _ head: ResponseHead, of source: ByteBuffer, on stream: UInt32, endsStream: Bool
+        _ head: borrowing ResponseHead, of source: ByteBuffer, on stream: UInt32, endsStream: Bool
     ) {
         guard let state = streams[stream], state.isLocalOpen else { return }
         encoder.begin()
@@ -25,7 +25,7 @@ extension HTTP2ConnectionMachine {
     /// - Parameter isSecure: whether the scheme is https.
     /// - Returns: the stream; nil when the server takes no more of them now, or the connection is coming to its end.
     package mutating func open(
-        _ head: RequestHead, of source: ByteBuffer, isSecure: Bool = false, endsStream: Bool
+        _ head: borrowing RequestHead, of source: ByteBuffer, isSecure: Bool = false, endsStream: Bool
     ) -> UInt32? {
         guard role == .client, phase != .failed, !isDraining, streams.count < peer.maximumConcurrentStreams,
             highestStream < 0x7FFF_FFFE

@@ -37,7 +37,6 @@ extension ClientHandler {
     }
 
     func setDeadline(_ now: Int64) {
-        let rules = worker.rules
         let waiting = machine.waiting
         let isAnew = awaited != (waiting, exchange.number)
         defer { awaited = (waiting, exchange.number) }
@@ -55,11 +54,12 @@ extension ClientHandler {
         case .request:
             wait =
                 isUnread
-                ? min(Self.second, patienceForReading(now)) : worker.isDraining ? worker.lastCall : rules.idleTimeout
-        case .restOfHead: wait = rules.headTimeout
+                ? min(Self.second, patienceForReading(now))
+                : worker.isDraining ? worker.lastCall : worker.rules.idleTimeout
+        case .restOfHead: wait = worker.rules.headTimeout
         case .requestBody: wait = patienceForBody(now)
         case .clientToRead: wait = patienceForReading(now)
-        case .endOfTunnel: wait = rules.bodyTimeout
+        case .endOfTunnel: wait = worker.rules.bodyTimeout
         case .answer:
             wait =
                 isWaitingForUpstream
@@ -71,10 +71,10 @@ extension ClientHandler {
                         // For the whole head: one that drips in puts nothing off.
                         : isAnew || patience == .max ? exchange.timeouts?.firstByte : patience - now
         case .events:
-            wait = isUpstreamReading ? rules.streamIdleTimeout : patienceForReading(now)
+            wait = isUpstreamReading ? worker.rules.streamIdleTimeout : patienceForReading(now)
             expires = expiry
         case .tunnel:
-            wait = rules.streamIdleTimeout
+            wait = worker.rules.streamIdleTimeout
             expires = expiry
         case .peerToClose:
             wait = 2 * Self.second

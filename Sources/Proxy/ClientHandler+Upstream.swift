@@ -30,11 +30,16 @@ extension ClientHandler {
         patience = .max
         exchange.upstream(connection)
         machine.upstreamReady()
+        var server: Endpoint?
+        if upstreamHead.needsHost {
+            guard let endpoints = exchange.pool?.settings.endpoints else { return }
+            server = endpoints[connection.endpoint]
+        }
         switch machine.advance() {
         case .sendUpstream(let body):
-            upstreamHead.send(on: connection, of: exchange, body)
+            upstreamHead.send(on: connection, to: server, body)
         case .wait:
-            upstreamHead.send(on: connection, of: exchange, nil)
+            upstreamHead.send(on: connection, to: server, nil)
         case .refuse(let refusal):
             refuse(Refused(refusal, limit: exchange.limit), now)
         case .decide, .abort, .finish, .close, .finishUpstream, .breakTunnel:

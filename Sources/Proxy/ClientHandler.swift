@@ -54,7 +54,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         self.configuration = worker.configuration
         self.isOnHTTP2 = false
         self.machine = ExchangeMachine(limits: worker.rules.head)
-        self.exchange = Exchange(decision: worker.ids.next())
+        self.exchange = Exchange(worker)
         self.client = Client(Peer(address: .unknown))
     }
 
@@ -65,7 +65,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         self.configuration = worker.configuration
         self.isOnHTTP2 = true
         self.machine = ExchangeMachine(limits: worker.rules.head, maximumAhead: 1)
-        self.exchange = Exchange(decision: worker.ids.next())
+        self.exchange = Exchange(worker)
         self.client = Client(peer, isHTTP2: true)
         self.stream = stream
     }
@@ -252,7 +252,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         }
         switch consume verdict {
         case .admitted(let admitted):
-            forward(admitted, now)
+            forward(consume admitted, now)
         case .refused(let refused):
             refuse(refused, now)
         case .verify(let attempt):
@@ -273,10 +273,11 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         settle(now.monotonic)
     }
 
-    private func forward(_ admitted: borrowing Admitted, _ now: Now) {
+    private func forward(_ admitted: consuming Admitted, _ now: Now) {
         exchange.admit(admitted, worker: worker)
         let limit = admitted.limit
         guard let pool = exchange.pool else {
+            exchange.keep(consume admitted)
             return refuse(Refused(.upstream(.noHealthyEndpoint(retryAfter: 5)), limit: limit), now)
         }
         // A connection that many requests share becomes nobody's tunnel.
@@ -291,8 +292,10 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
                 spanID: worker.nextSpanID(), head: head, in: inbound, gatekeeper: worker.gatekeeper,
                 client: client.facts, upgrade: upgrade, asksForTrailers: sharesConnections && head.acceptsTrailers)
         }
-        if let refusal = machine.admit(maximumBodyBytes: admitted.route.maximumBodyBytes, upgrade: upgrade) {
-            return refuse(Refused(refusal, admission: admitted.admission, limit: limit), now)
+        let maximumBodyBytes = admitted.route.maximumBodyBytes
+        exchange.keep(consume admitted)
+        if let refusal = machine.admit(maximumBodyBytes: maximumBodyBytes, upgrade: upgrade) {
+            return refuse(Refused(refusal, limit: limit), now)
         }
         acquire(from: pool, now)
         mirrored?.start(key: exchange.affinity, now: now.monotonic)
@@ -380,7 +383,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
 
     func finishRecord(_ outcome: Outcome, reason: StaticString, status: Int? = nil, _ now: Now) {
         guard exchange.stream == nil else { return closeRecord(StreamEnd(outcome), now) }
-        exchange.end()
+        exchange.end(worker)
         exchange.finish(
             outcome, reason: reason, status: status ?? machine.status, bytesIn: machine.bytesIn, peer: client.text,
             worker: worker, now)

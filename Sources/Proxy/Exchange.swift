@@ -16,7 +16,10 @@ struct Exchange: ~Copyable {
     /// Whether a request is under way whose record is still to be written.
     private(set) var isOpen = false
     private(set) var decision: DecisionID
-    private(set) var plan: RoutePlan?
+    /// The plan of the request's route, while `isRouted`: else that of an earlier request's, because the next one has most likely the
+    /// same, and what stays costs nothing.
+    private var held: RoutePlan
+    private var isRouted = false
     /// Whether the client belongs to the share of the plan's canary.
     private var isCanary = false
     /// The stable hash of the client.
@@ -46,11 +49,16 @@ struct Exchange: ~Copyable {
     var room = Room.unknown
     var bytesOut = 0
 
+    @inline(__always)
+    var plan: RoutePlan? { isRouted ? held : nil }
     /// The connections to the upstream that was chosen for the client.
-    var pool: Pool? { isAdmitted ? isCanary ? plan?.canary?.target.pool : plan?.primary?.target.pool : nil }
+    @inline(__always)
+    var pool: Pool? { isAdmitted ? isCanary ? held.canary?.target.pool : held.primary?.target.pool : nil }
     /// The upstream that was chosen for the client.
-    var target: UpstreamTarget? { isAdmitted ? isCanary ? plan?.canary?.target : plan?.primary?.target : nil }
-    var timeouts: RoutePlan.Timeouts? { isAdmitted ? isCanary ? plan?.canary?.timeouts : plan?.primary?.timeouts : nil }
+    @inline(__always)
+    var target: UpstreamTarget? { isAdmitted ? isCanary ? held.canary?.target : held.primary?.target : nil }
+    @inline(__always)
+    var timeouts: RoutePlan.Timeouts? { isAdmitted ? isCanary ? held.canary?.timeouts : held.primary?.timeouts : nil }
     /// Whether the gate has let the request in.
     private var isAdmitted = false
 
@@ -71,8 +79,9 @@ struct Exchange: ~Copyable {
     private var entry: PolicyEntry?
     private var attempts = 0
 
-    init(decision: DecisionID) {
-        self.decision = decision
+    init(_ worker: Worker) {
+        decision = worker.ids.next()
+        held = worker.unrouted
     }
 
     /// A whole head is there.
@@ -81,7 +90,7 @@ struct Exchange: ~Copyable {
         _ now: Now
     ) {
         open(now)
-        isHEAD = head.method == .head
+        isHEAD = head.isHEAD
         isOldClient = head.minorVersion == 0
         let raw = bytes.readableBytesUInt8Span
         methodCount = head.methodRange.count
@@ -120,7 +129,7 @@ struct Exchange: ~Copyable {
         began = now
         bytesOut = 0
         limit = nil
-        plan = nil
+        isRouted = false
         isAdmitted = false
         isCanary = false
         totalDeadline = .max
@@ -140,23 +149,34 @@ struct Exchange: ~Copyable {
         authorityCount = 0
     }
 
+    /// The gate has let the request in; `keep` follows once its head is rendered.
     mutating func admit(_ admitted: borrowing Admitted, worker: Worker) {
-        plan = admitted.routeIndex < worker.plans.count ? worker.plans[admitted.routeIndex] : nil
-        admission = admitted.admission
-        credentials = admitted.credentials
+        hold(admitted.routeIndex, worker)
         limit = admitted.limit
         entry = admitted.entry
         generation = worker.gatekeeper.generation
         affinity = admitted.affinity
-        isAdmitted = true
-        isCanary = plan?.isCanary(affinity) == true
-        if isCanary { plan?.metrics.canary.add() }
+        isAdmitted = isRouted
+        isCanary = isRouted && held.isCanary(affinity)
+        if isCanary { held.metrics.canary.add() }
         totalDeadline = timeouts?.total.map { began.monotonic + $0 } ?? .max
+    }
+
+    /// Takes over who was let in.
+    mutating func keep(_ admitted: consuming Admitted) {
+        admission = admitted.admission
+        credentials = admitted.credentials
+    }
+
+    private mutating func hold(_ index: Int, _ worker: Worker) {
+        isRouted = index < worker.plans.count
+        guard isRouted, held.index != index || held.configuration != worker.configuration else { return }
+        held = worker.plans[index]
     }
 
     mutating func refuse(_ refused: Refused, worker: Worker) {
         if case .auditUnavailable = refused.refusal { worker.metrics.auditRefusals.add() }
-        if let index = refused.routeIndex, index < worker.plans.count { plan = worker.plans[index] }
+        if let index = refused.routeIndex { hold(index, worker) }
         if let known = refused.admission { admission = known }
         if let known = refused.limit { limit = known }
         if let known = refused.entry { entry = known }
@@ -190,8 +210,9 @@ struct Exchange: ~Copyable {
     }
 
     /// The request is over: no second record is owed for it.
-    mutating func end() {
+    mutating func end(_ worker: Worker) {
         isOpen = false
+        if !isRouted { held = worker.unrouted }
     }
 
     /// Writes the audit record and counts the request.
@@ -202,7 +223,7 @@ struct Exchange: ~Copyable {
         _ outcome: Outcome, reason: StaticString, status: Int, bytesIn: Int, peer: AuditText, worker: Worker,
         _ now: Now
     ) {
-        count(outcome, status: status, worker: worker, now)
+        count(outcome, status: status, now)
         record(
             outcome, reason: reason, phase: nil, status: status, bytesIn: bytesIn, peer: peer, worker: worker, now)
     }
@@ -213,7 +234,7 @@ struct Exchange: ~Copyable {
     ) {
         stream = kind
         worker.metrics.streams.opened(kind).add()
-        count(.admitted, status: status, worker: worker, now)
+        count(.admitted, status: status, now)
         record(
             .admitted, reason: "", phase: .open, status: status, bytesIn: bytesIn, peer: peer, worker: worker, now)
     }
@@ -230,35 +251,32 @@ struct Exchange: ~Copyable {
             worker: worker, now)
     }
 
-    private func count(_ outcome: Outcome, status: Int, worker: Worker, _ now: Now) {
+    private func count(_ outcome: Outcome, status: Int, _ now: Now) {
         let micros = (now.monotonic - began.monotonic) / 1000
-        if let plan {
-            plan.metrics.record(outcome, status: status, micros: micros)
-        } else {
-            worker.unrouted.record(outcome, status: status, micros: micros)
-        }
+        held.metrics.record(outcome, status: status, micros: micros)
+    }
+
+    /// Where the request went, as it stands in its record.
+    private var upstreamNames: UpstreamFragment {
+        guard isAdmitted else { return .none }
+        return (isCanary ? held.canary : held.primary)?.target.names(endpoint) ?? .none
     }
 
     private func record(
         _ outcome: Outcome, reason: StaticString, phase: AuditPhase?, status: Int, bytesIn: Int, peer: AuditText,
         worker: Worker, _ now: Now
     ) {
-        guard let ring = worker.ring else { return }
         switch room {
         case .kept: break
-        case .unknown: guard worker.mayRecordRefusal else { return ring.lose() }
-        case .denied: guard worker.mayRecordRefusal else { return ring.refuse() }
+        case .unknown: guard worker.mayRecordRefusal else { return worker.ring?.lose() ?? () }
+        case .denied: guard worker.mayRecordRefusal else { return worker.ring?.refuse() ?? () }
         }
-        let target = self.target
-        let choice = UpstreamChoice(
-            pool: target?.auditName ?? .none, isCanary: isCanary, attempts: attempts,
-            mirror: isMirrored ? plan?.mirrorName ?? .none : .none)
         let spoken = words.readableBytesUInt8Span
-        ring.append(
+        worker.ring?.append(
             // The end of a stream may be days after the decision, and is looked for where it happened.
             unixNanoseconds: phase == .close ? now.unixNanoseconds : began.unixNanoseconds,
             decision: decision,
-            route: plan?.auditName ?? .none,
+            route: held.auditName,
             method: spoken.extracting(first: methodCount),
             path: spoken.extracting(methodCount..<methodCount + pathCount),
             status: status,
@@ -269,8 +287,9 @@ struct Exchange: ~Copyable {
             policyEntry: entry.map { worker.entryText($0) } ?? .none,
             peer: peer,
             forwardedFor: spoken.extracting(droppingFirst: wordCount),
-            upstream: target?.endpointName(endpoint) ?? .none,
-            choice: choice,
+            upstream: upstreamNames,
+            choice: UpstreamChoice(
+                isCanary: isCanary, attempts: attempts, mirror: isMirrored ? held.mirrorName : .none),
             bytesIn: Int64(bytesIn),
             bytesOut: Int64(bytesOut),
             durationMicros: (now.monotonic - began.monotonic) / 1000)

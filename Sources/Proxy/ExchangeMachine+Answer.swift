@@ -18,7 +18,7 @@ extension ExchangeMachine {
             answer.writeBytes(bytes.readableBytesSpan)
         }
         while answerPhase == .head {
-            switch answerParser.parse(answer, isAnswerToHEAD: parser.head.method == .head) {
+            switch answerParser.parse(answer, isAnswerToHEAD: parser.head.isHEAD) {
             case .incomplete:
                 keepAnswer(lent: &bytes)
                 return out.readableBytes > 0 ? .send(tail: nil) : .wait
@@ -85,7 +85,7 @@ extension ExchangeMachine {
 
     private mutating func takeAnswerHead(fields: borrowing AnswerFields, into out: inout ByteBuffer) -> Refusal? {
         guard answerParser.head.status != 101 else {
-            return switchProtocols(answerParser.head, fields: fields, into: &out)
+            return switchProtocols(fields: fields, into: &out)
         }
         if answerParser.head.isInterim {
             interims += 1
@@ -104,15 +104,15 @@ extension ExchangeMachine {
         status = answerParser.head.status
         hasAnswerBegun = true
         let isOldClient = parser.head.minorVersion == 0
-        var output = BodyRelay.Output.raw
+        var isChunked = false
         closesAfterAnswer = !parser.head.keepAlive || isDraining || isInputExhausted || !isRequestDone
         switch answerParser.head.framing {
         case .none, .length: break
         case .chunked, .untilClose:
-            if isOldClient { closesAfterAnswer = true } else { output = .chunked }
+            if isOldClient { closesAfterAnswer = true } else { isChunked = true }
         }
         fields.append(
-            answerParser.head, of: answer, isAnswerToHEAD: parser.head.method == .head, isChunked: output == .chunked,
+            answerParser.head, of: answer, isAnswerToHEAD: parser.head.isHEAD, isChunked: isChunked,
             connection: closesAfterAnswer ? .close : isOldClient ? .keepAlive : .none, to: &out)
         switch answerParser.head.framing {
         case .none, .length: break
@@ -120,8 +120,8 @@ extension ExchangeMachine {
         }
         isAnswerReusable = answerParser.head.keepAlive
         answerBody = BodyRelay(
-            answerParser.head.framing, output: output, passesTrailers: parser.head.acceptsTrailers && output == .chunked
-        )
+            answerParser.head.framing, output: isChunked ? .chunked : .raw,
+            passesTrailers: parser.head.acceptsTrailers && isChunked)
         answerPhase = answerBody.isFinished ? .done : .body
         answer.moveReaderIndex(forwardBy: min(answerParser.head.length, answer.readableBytes))
         return nil

@@ -21,16 +21,15 @@ extension ExchangeMachine {
     }
 
     /// A head of status 101: the tunnel, when it is what was asked for.
-    mutating func switchProtocols(
-        _ head: ResponseHead, fields: borrowing AnswerFields, into out: inout ByteBuffer
-    ) -> Refusal? {
-        guard let upgrade, head.switches(to: upgrade.name, in: answer) else {
+    mutating func switchProtocols(fields: borrowing AnswerFields, into out: inout ByteBuffer) -> Refusal? {
+        guard let upgrade, answerParser.head.switches(to: upgrade.name, in: answer) else {
             return .upstream(.malformedAnswer("The answer switches protocols without having been asked to."))
         }
         fields.append(
-            head, of: answer, isAnswerToHEAD: false, isChunked: false, connection: .upgrade(upgrade), to: &out)
-        answer.moveReaderIndex(forwardBy: min(head.length, answer.readableBytes))
-        status = head.status
+            answerParser.head, of: answer, isAnswerToHEAD: false, isChunked: false, connection: .upgrade(upgrade),
+            to: &out)
+        answer.moveReaderIndex(forwardBy: min(answerParser.head.length, answer.readableBytes))
+        status = answerParser.head.status
         hasAnswerBegun = true
         answerPhase = .done
         phase = .tunnel

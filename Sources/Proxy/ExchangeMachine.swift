@@ -144,6 +144,9 @@ struct ExchangeMachine: ~Copyable {
         body(parser.head, inbound)
     }
 
+    /// Inlined, as all of these: to be lent to a function, a value of a class's that cannot be copied is moved to the stack as a
+    /// whole.
+    @inline(__always)
     var waiting: Waiting {
         switch phase {
         case .head: isHeldBack ? .clientToRead : inbound.readableBytes == 0 ? .request : .restOfHead
@@ -157,6 +160,7 @@ struct ExchangeMachine: ~Copyable {
     }
 
     /// Whether the shell should go on reading from the client.
+    @inline(__always)
     var wantsClientBytes: Bool {
         switch phase {
         case .head: !isHeldBack
@@ -168,6 +172,7 @@ struct ExchangeMachine: ~Copyable {
     }
 
     /// Whether what the client sends goes on to the upstream.
+    @inline(__always)
     var passesClientBytes: Bool {
         switch phase {
         case .forwarding: !isRequestDone
@@ -191,6 +196,7 @@ struct ExchangeMachine: ~Copyable {
     var isForwarding: Bool { phase == .forwarding }
 
     /// Whether the connection is between two requests.
+    @inline(__always)
     var isIdle: Bool {
         if case .head = phase { inbound.readableBytes == 0 } else { false }
     }
@@ -298,7 +304,11 @@ struct ExchangeMachine: ~Copyable {
     mutating func closed() {
         phase = .closed
         tunnel = nil
-        inbound = ByteBuffer()
+        if isInboundLent {
+            inbound.moveReaderIndex(forwardBy: inbound.readableBytes)
+        } else {
+            inbound = ByteBuffer()
+        }
         answer = ByteBuffer()
     }
 
@@ -335,8 +345,8 @@ struct ExchangeMachine: ~Copyable {
         consumeHead()
         phase = .forwarding
         self.upgrade = upgrade
-        requestBody = BodyRelay(
-            framing, output: framing == .chunked ? .chunked : .raw, maximumBytes: maximumBodyBytes)
+        let output: BodyRelay.Output = if case .chunked = framing { .chunked } else { .raw }
+        requestBody = BodyRelay(framing, output: output, maximumBytes: maximumBodyBytes)
         isRequestDone = requestBody.isFinished
         answerPhase = .head
         answerParser.reset()

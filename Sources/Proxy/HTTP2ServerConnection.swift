@@ -195,7 +195,7 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
     /// Whether something of an answer is still to be sent on a stream.
     func mayAnswer(_ id: UInt32) -> Bool { machine.isLocalOpen(id) }
 
-    func send(_ head: ResponseHead, of source: ByteBuffer, on id: UInt32, endsStream: Bool) {
+    func send(_ head: borrowing ResponseHead, of source: ByteBuffer, on id: UInt32, endsStream: Bool) {
         machine.send(head, of: source, on: id, endsStream: endsStream)
         noteAnswer()
         noteRound()

@@ -1,5 +1,6 @@
 import Audit
 import Gate
+import Identity
 import Logging
 import Upstream
 import Wire
@@ -9,18 +10,24 @@ final class UpstreamTarget {
     let pool: Pool
     let metrics: UpstreamMetrics
     let auditName: AuditText
-    private let endpointNames: [AuditText]
+    /// By endpoint, and what stands there while none has the request.
+    private let names: [UpstreamFragment]
+    private let nowhere: UpstreamFragment
 
     init(pool: Pool, metrics: UpstreamMetrics) {
         self.pool = pool
         self.metrics = metrics
-        self.auditName = AuditText(pool.settings.name)
-        self.endpointNames = pool.settings.endpoints.map { AuditText(utf8: $0.authority) }
+        let name = AuditText(pool.settings.name)
+        self.auditName = name
+        self.names = pool.settings.endpoints.map {
+            UpstreamFragment(endpoint: AuditText(utf8: $0.authority), pool: name)
+        }
+        self.nowhere = UpstreamFragment(endpoint: .none, pool: name)
     }
 
-    func endpointName(_ endpoint: Int?) -> AuditText {
-        guard let endpoint, endpoint < endpointNames.count else { return .none }
-        return endpointNames[endpoint]
+    func names(_ endpoint: Int?) -> UpstreamFragment {
+        guard let endpoint, endpoint < names.count else { return nowhere }
+        return names[endpoint]
     }
 }
 
@@ -50,6 +57,9 @@ final class RoutePlan {
     }
 
     let route: Route
+    /// Its place among the worker's, and the configuration that it belongs to.
+    let index: Int
+    let configuration: Int
     let auditName: AuditText
     let metrics: RouteMetrics
     let mirrorName: AuditText
@@ -62,11 +72,21 @@ final class RoutePlan {
     /// Makes the canary's choice another than that of the endpoint, which goes by the same hash.
     private static let canarySalt: UInt64 = 0x6361_6e61_7279_2e2e
 
-    init(route: Route, targets: [String: UpstreamTarget], metrics: RouteMetrics) {
+    /// Of a request that finds no route.
+    convenience init(unrouted metrics: RouteMetrics) {
+        let route = Route(name: "", upstream: "", accepts: .all)
+        self.init(route: route, index: -1, configuration: -1, targets: [:], metrics: metrics)
+    }
+
+    init(
+        route: Route, index: Int, configuration: Int, targets: [String: UpstreamTarget], metrics: RouteMetrics
+    ) {
         let destination = { (target: UpstreamTarget) in
             Destination(target: target, timeouts: Timeouts(route.timeouts, target.pool.settings))
         }
         self.route = route
+        self.index = index
+        self.configuration = configuration
         self.auditName = AuditText(route.name)
         self.metrics = metrics
         self.primary = targets[route.upstream].map(destination)

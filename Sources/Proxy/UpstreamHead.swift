@@ -81,7 +81,7 @@ struct UpstreamHead: ~Copyable {
         gatekeeper.appendTarget(admitted, head: head, in: buffer, to: &bytes)
         bytes.writeStaticString(" HTTP/1.1\r\n")
         hostOffset = bytes.writerIndex
-        needsHost = hostField == .endpoint || head.authority.isEmpty
+        needsHost = if case .endpoint = hostField { true } else { head.authority.isEmpty }
 
         let setsForwarded = gatekeeper.snapshot.forwarding.setsForwarded
         let isTrusted = gatekeeper.trusts(client.address)
@@ -166,11 +166,10 @@ struct UpstreamHead: ~Copyable {
         out.append("\r\n")
     }
 
-    /// Sends the head, and bytes of the body behind it. Lends them as they stand here, so that nobody counts them.
-    func send(on connection: UpstreamConnection, of exchange: borrowing Exchange, _ body: ByteBuffer?) {
-        guard needsHost else { return connection.send(bytes, body) }
-        guard let endpoints = exchange.pool?.settings.endpoints else { return }
-        connection.send(bytes(for: endpoints[connection.endpoint]), body)
+    /// Sends the head, and bytes of the body behind it. Lends them as they stand here, so that nobody counts them. The endpoint
+    /// is told where `needsHost` is set.
+    func send(on connection: UpstreamConnection, to endpoint: Endpoint?, _ body: ByteBuffer?) {
+        if let endpoint { connection.send(bytes(for: endpoint), body) } else { connection.send(bytes, body) }
     }
 
     /// The head for one endpoint; a mirrored one says so. While `needsHost` is not set, `bytes` is the same for all.

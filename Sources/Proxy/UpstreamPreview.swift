@@ -11,7 +11,8 @@ package enum UpstreamPreview {
     ///   - gatekeeper: the one that admitted it, right after it did.
     ///   - upstream: the route's; its first endpoint stands in for the one the balancer would pick.
     package static func head(
-        _ admitted: Admitted, head: RequestHead, in bytes: ByteBuffer, gatekeeper: Gatekeeper, peer: PeerAddress,
+        _ admitted: Admitted, head: borrowing RequestHead, in bytes: ByteBuffer, gatekeeper: Gatekeeper,
+        peer: PeerAddress,
         upstream: UpstreamSettings, decision: DecisionID
     ) -> ByteBuffer {
         var rendered = UpstreamHead()

@@ -41,7 +41,7 @@ final class Worker {
     var ids: DecisionIDGenerator
     private(set) var plans: [RoutePlan] = []
     /// For requests that found no route.
-    let unrouted: RouteMetrics
+    let unrouted: RoutePlan
     private(set) var rules = ConnectionRules()
     /// How many configurations there have been: what was made for one is not for the next.
     private(set) var configuration = 0
@@ -94,7 +94,7 @@ final class Worker {
         self.ids = DecisionIDGenerator(random: &random)
         self.spanID = random.next()
         self.reviewedGeneration = generation
-        self.unrouted = metrics.route("")
+        self.unrouted = RoutePlan(unrouted: metrics.route(""))
         self.answerLines = AnswerLines(publication.snapshot.limits, unixNanoseconds: reactor.unixNow)
         self.lastSweep = reactor.now
         self.isFirst = isFirst
@@ -148,8 +148,10 @@ final class Worker {
         // What a new pool says of an endpoint comes after the last word of the old one.
         for target in left.values { target.pool.close() }
         targets = adopted
-        plans = publication.snapshot.routes.map { route in
-            RoutePlan(route: route, targets: adopted, metrics: metrics.route(route.name))
+        plans = publication.snapshot.routes.enumerated().map { index, route in
+            RoutePlan(
+                route: route, index: index, configuration: configuration, targets: adopted,
+                metrics: metrics.route(route.name))
         }
     }
 

@@ -2,7 +2,7 @@ package import NIOCore
 import Wire
 
 /// Reads one answer and throws it away; what stays is its status, and whether its connection can be used again.
-package struct AnswerSkimmer: Sendable {
+package struct AnswerSkimmer: ~Copyable, Sendable {
     /// How far the answer is.
     package enum Progress: Sendable, Equatable {
         case more

@@ -162,7 +162,8 @@ final class HTTP2Session: TransportOwner, RoundParticipant {
     // MARK: What streams ask for
 
     /// Opens a stream for a request; nil when it has to wait for room, and is told when there is some.
-    func begin(_ head: RequestHead, of source: ByteBuffer, for stream: HTTP2UpstreamStream, endsStream: Bool) -> UInt32?
+    func begin(_ head: borrowing RequestHead, of source: ByteBuffer, for stream: HTTP2UpstreamStream, endsStream: Bool)
+        -> UInt32?
     {
         guard let id = machine.open(head, of: source, isSecure: isSecure, endsStream: endsStream) else {
             unopened.append(stream)

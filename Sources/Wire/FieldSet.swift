@@ -34,6 +34,16 @@ package struct FieldSet: OptionSet, Sendable {
         rawValue &>> UInt64(kind.rawValue) & 1 != 0
     }
 
+    /// Of both sets. Concrete, as above.
+    package func union(_ other: FieldSet) -> FieldSet {
+        FieldSet(rawValue: rawValue | other.rawValue)
+    }
+
+    /// Adds another set. Concrete, as above.
+    package mutating func formUnion(_ other: FieldSet) {
+        self = union(other)
+    }
+
     /// What belongs to one connection and is never passed on (RFC 9110 §7.6.1).
     package static let hopByHop = FieldSet(
         .connection, .keepAlive, .proxyConnection, .te, .trailer, .transferEncoding, .upgrade, .proxyAuthenticate)

@@ -43,7 +43,7 @@ package enum TargetForm: Sendable {
 /// Offsets count from the buffer's reader index at the time of parsing. The value owns no byte of the request. It does
 /// own the storage of `fields`, which the parser reuses: keep a copy of the whole head across the parser's next request
 /// only where an allocation does no harm.
-package struct RequestHead: Sendable {
+package struct RequestHead: ~Copyable, Sendable {
     /// The method.
     package var method = Method.other
     /// The method as sent, at most 32 bytes.
@@ -89,6 +89,9 @@ package struct RequestHead: Sendable {
 
     /// A head without anything in it.
     package init() {}
+
+    /// Whether the answer will have no body for that. A pattern, because `==` of another room's enumeration is called through a table.
+    package var isHEAD: Bool { if case .head = method { true } else { false } }
 
     /// Index in `fields` of the first field of a kind; linear in the number of fields.
     package func firstIndex(of kind: FieldKind) -> Int? {

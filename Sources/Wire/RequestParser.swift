@@ -17,7 +17,7 @@ package enum RequestProgress: Sendable, Equatable {
 /// the reads, and it refuses a wrong byte as soon as it is there. The verdict does not depend on how bytes were cut.
 ///
 /// Nothing is allocated once `head.fields` has grown to the number of fields that requests have.
-package struct RequestParser: Sendable {
+package struct RequestParser: ~Copyable, Sendable {
     private enum Phase: Sendable, Equatable {
         case start, startLineFeed, method, target, version, lineEnd, lineFeed, fields, complete
         case failed(MalformedRequest)

@@ -1,5 +1,5 @@
 /// A response head, as ranges of the buffer it was parsed from; see `RequestHead` on offsets and storage.
-package struct ResponseHead: Sendable {
+package struct ResponseHead: ~Copyable, Sendable {
     /// The status code, 100...599.
     package var status = 0
     /// 0 or 1: the response is HTTP/1.0 or HTTP/1.1.

@@ -13,7 +13,7 @@ package enum ResponseProgress: Sendable, Equatable {
 /// Parses one response head after the other, as strictly as `RequestParser` does requests (RFC 9112 §§4-6).
 ///
 /// Like it, it consumes nothing, continues where it stopped, and refuses a wrong byte on sight.
-package struct ResponseParser: Sendable {
+package struct ResponseParser: ~Copyable, Sendable {
     private enum Phase: Sendable, Equatable {
         case version, status, afterStatus, reason, lineFeed, fields, complete
         case failed(MalformedResponse)

@@ -58,9 +58,8 @@ import Testing
             ring.append(
                 unixNanoseconds: 0, decision: DecisionID(high: 0, low: 0), route: .none, method: nothing.span,
                 path: nothing.span, status: 200, outcome: .admitted, reason: "", identity: .none, policyEntry: .none,
-                peer: AuditText("::1"), upstream: upstream,
-                choice: UpstreamChoice(
-                    pool: AuditText("next"), isCanary: true, attempts: 2, mirror: AuditText("shadow")),
+                peer: AuditText("::1"), upstream: UpstreamFragment(endpoint: upstream, pool: AuditText("next")),
+                choice: UpstreamChoice(isCanary: true, attempts: 2, mirror: AuditText("shadow")),
                 bytesIn: 1, bytesOut: 2, durationMicros: 3)
         }
         let records = ring.takeAll().map { String(decoding: $0, as: UTF8.self) }
@@ -111,7 +110,8 @@ import Testing
         let isAccepted = ring.append(
             unixNanoseconds: 0, decision: DecisionID(high: .max, low: .max), route: text,
             method: Array(evil.utf8).span, path: Array(evil.utf8).span, status: .max, outcome: .unauthenticated,
-            reason: "reason", identity: identity, policyEntry: text, peer: text, upstream: text,
+            reason: "reason", identity: identity, policyEntry: text, peer: text,
+            upstream: UpstreamFragment(endpoint: text, pool: .none),
             bytesIn: .min, bytesOut: .min, durationMicros: .min)
         #expect(isAccepted)
         let record = try #require(ring.takeAll().first)

@@ -115,7 +115,8 @@ extension AuditRing {
         append(
             unixNanoseconds: time, decision: DecisionID(high: 7, low: number), route: AuditText("things"),
             method: method.span, path: path.span, status: status, outcome: outcome, reason: reason,
-            identity: identity, policyEntry: entry, peer: AuditText("192.0.2.7:51234"), upstream: upstream,
+            identity: identity, policyEntry: entry, peer: AuditText("192.0.2.7:51234"),
+            upstream: UpstreamFragment(endpoint: upstream, pool: .none),
             bytesIn: 120, bytesOut: 4_096, durationMicros: 830)
     }
 

@@ -52,16 +52,17 @@ extension FuzzTarget {
             let longer = ByteBuffer(bytes: bytes + latin1(requestTexts[0]))
             return parser.parse(longer) == .malformed(reason) ? nil : "what follows a refused head changes the reason"
         case .complete:
-            let head = parser.head
-            guard head.length <= min(bytes.count, limits.maximumHeadBytes) else { return "a head is beyond its bound" }
-            guard head.fields.count <= limits.maximumFields else { return "there are too many fields" }
-            let exact = ByteBuffer(bytes: bytes.prefix(head.length))
+            guard parser.head.length <= min(bytes.count, limits.maximumHeadBytes) else {
+                return "a head is beyond its bound"
+            }
+            guard parser.head.fields.count <= limits.maximumFields else { return "there are too many fields" }
+            let exact = ByteBuffer(bytes: bytes.prefix(parser.head.length))
             var again = RequestParser(limits: limits)
-            guard again.parse(exact) == .complete, summary(again.head, exact) == summary(head, source) else {
+            guard again.parse(exact) == .complete, summary(again.head, exact) == summary(parser.head, source) else {
                 return "a head says something else without what follows it"
             }
             var short = RequestParser(limits: limits)
-            guard short.parse(ByteBuffer(bytes: bytes.prefix(head.length - 1))) == .incomplete else {
+            guard short.parse(ByteBuffer(bytes: bytes.prefix(parser.head.length - 1))) == .incomplete else {
                 return "a head is whole before its end"
             }
             return nil

@@ -12,7 +12,7 @@ import Upstream
     private func canaries(_ percent: Int, _ targets: [String: UpstreamTarget]) -> Set<UInt64> {
         let route = Route(
             name: "r", upstream: "main", accepts: [], canary: RouteShare(upstream: "next", percent: percent))
-        let plan = RoutePlan(route: route, targets: targets, metrics: RouteMetrics())
+        let plan = RoutePlan(route: route, index: 0, configuration: 1, targets: targets, metrics: RouteMetrics())
         return Set((UInt64(0)..<1000).filter { plan.isCanary($0) })
     }
 
@@ -49,7 +49,7 @@ import Upstream
             let targets = targets(reactor)
             let route = Route(
                 name: "r", upstream: "main", accepts: [], timeouts: RouteTimeouts(firstByte: 7, total: 9))
-            let plan = RoutePlan(route: route, targets: targets, metrics: RouteMetrics())
+            let plan = RoutePlan(route: route, index: 0, configuration: 1, targets: targets, metrics: RouteMetrics())
             guard let times = plan.primary?.timeouts else { return [] }
             return [times.connect, times.firstByte, times.idle, times.total]
         }

@@ -11,7 +11,7 @@ private func latin1Text(_ range: ByteRange, of buffer: ByteBuffer) -> String {
 }
 
 /// Everything a request head says, written out, so that two parses can be compared.
-package func summary(_ head: RequestHead, _ buffer: ByteBuffer) -> String {
+package func summary(_ head: borrowing RequestHead, _ buffer: ByteBuffer) -> String {
     var lines = [
         "\(head.method) \(latin1Text(head.methodRange, of: buffer)) \(latin1Text(head.target, of: buffer)) \(head.form)",
         "path=\(latin1Text(head.path, of: buffer)) query=\(head.query.map { latin1Text($0, of: buffer) } ?? "-")",
@@ -25,7 +25,7 @@ package func summary(_ head: RequestHead, _ buffer: ByteBuffer) -> String {
 }
 
 /// The same of the head of an answer.
-package func summary(_ head: ResponseHead, _ buffer: ByteBuffer) -> String {
+package func summary(_ head: borrowing ResponseHead, _ buffer: ByteBuffer) -> String {
     var lines = [
         "\(head.status) \(latin1Text(head.reason, of: buffer)) minor=\(head.minorVersion) framing=\(head.framing)",
         "length=\(head.length) content=\(String(describing: head.contentLength)) keepAlive=\(head.keepAlive)",

@@ -16,16 +16,19 @@ import Wire
         source.moveReaderIndex(forwardBy: 2)
         var parser = RequestParser()
         #expect(parser.parse(source) == .complete)
-        let head = parser.head
-        #expect(source.copy(of: head.methodRange) == Array("GET".utf8))
-        #expect(source.withSpan(of: head.methodRange) { $0.count } == 3)
-        #expect(source.withSpan(of: head.methodRange) { $0[0] } == UInt8(ascii: "G"))
-        #expect(head.firstIndex(named: "x-cumulocity-application-key", in: source) == 1)
-        #expect(head.firstIndex(named: "x-cumulocity", in: source) == nil)
+        let method = parser.head.methodRange
+        #expect(source.copy(of: method) == Array("GET".utf8))
+        #expect(source.withSpan(of: method) { $0.count } == 3)
+        #expect(source.withSpan(of: method) { $0[0] } == UInt8(ascii: "G"))
+        let key = parser.head.firstIndex(named: "x-cumulocity-application-key", in: source)
+        #expect(key == 1)
+        let part = parser.head.firstIndex(named: "x-cumulocity", in: source)
+        #expect(part == nil)
 
         let tooFar = ByteRange(0, 1000)
         #expect(source.copy(of: tooFar).isEmpty)
         #expect(source.withSpan(of: tooFar) { $0.count } == 0)
-        #expect(head.firstIndex(named: "host", in: ByteBuffer()) == nil)
+        let outside = parser.head.firstIndex(named: "host", in: ByteBuffer())
+        #expect(outside == nil)
     }
 }

@@ -2,7 +2,7 @@ import Testing
 import Wire
 
 @Suite struct ConnectionOptionsTests {
-    private func head(_ lines: String, minor: Int = 1) -> RequestHead {
+    private func head(_ lines: String, minor: Int = 1) -> KeptRequestHead {
         parse("GET / HTTP/1.\(minor)\r\nHost: h\r\n\(lines)\r\n").1
     }
 

@@ -10,7 +10,7 @@ import Wire
         return parser.head.upgrade(among: known.map { Array($0.utf8) }, in: bytes)
     }
 
-    private func answer(_ text: String, _ body: (ResponseHead, ByteBuffer) -> Bool) -> Bool {
+    private func answer(_ text: String, _ body: (borrowing ResponseHead, ByteBuffer) -> Bool) -> Bool {
         let bytes = ByteBuffer(string: text)
         var parser = ResponseParser()
         #expect(parser.parse(bytes, isAnswerToHEAD: false) == .complete)

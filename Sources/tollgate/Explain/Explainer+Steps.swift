@@ -10,7 +10,7 @@ import Wire
 extension Explainer {
     /// Adds the steps after the parser's, up to the one that refused.
     func describe(
-        _ explanation: inout Explanation, _ gatekeeper: Gatekeeper, _ head: RequestHead, routeIndex: Int?,
+        _ explanation: inout Explanation, _ gatekeeper: Gatekeeper, _ head: borrowing RequestHead, routeIndex: Int?,
         admission: Admission?, resource: ResourcePath?, proof: String?, limit: LimitVerdict?, entry: PolicyEntry?,
         refusal: Refusal?
     ) {
@@ -101,7 +101,7 @@ extension Explainer {
     }
 
     private func decided(
-        _ route: Route, _ head: RequestHead, subjects: [String], resource: ResourcePath?, entry: PolicyEntry?,
+        _ route: Route, _ head: borrowing RequestHead, subjects: [String], resource: ResourcePath?, entry: PolicyEntry?,
         refusal: Refusal?
     ) -> [ExplanationStep] {
         guard let policy = route.policy else {

@@ -31,32 +31,31 @@ struct Explainer {
         case .complete:
             break
         }
-        let head = parser.head
-        explanation.steps.append(parsed(head, in: request))
+        explanation.steps.append(parsed(parser.head, in: request))
 
         let gatekeeper = makeGatekeeper()
         var client = Peer(address: peer)
         var proof: String?
-        var verdict = gatekeeper.decide(head, in: request, peer: &client, now: now)
+        var verdict = gatekeeper.decide(parser.head, in: request, peer: &client, now: now)
         if case .verify(let pending) = verdict {
             let outcome = pending.run(now: now.monotonic)
             switch outcome {
             case .proven: proof = "A signature or a secret was verified; the running gateway remembers that."
             case .failed, .throttled: proof = nil
             }
-            verdict = gatekeeper.decide(head, in: request, peer: &client, now: now, attempted: outcome)
+            verdict = gatekeeper.decide(parser.head, in: request, peer: &client, now: now, attempted: outcome)
         }
         switch verdict {
         case .admitted(let admitted):
             describe(
-                &explanation, gatekeeper, head, routeIndex: admitted.routeIndex, admission: admitted.admission,
-                resource: resource(of: admitted.routeIndex, gatekeeper, head, in: request), proof: proof,
+                &explanation, gatekeeper, parser.head, routeIndex: admitted.routeIndex, admission: admitted.admission,
+                resource: resource(of: admitted.routeIndex, gatekeeper, parser.head, in: request), proof: proof,
                 limit: admitted.limit, entry: admitted.entry, refusal: nil)
-            explanation.forwarded = forwarded(admitted, gatekeeper, head, in: request)
+            explanation.forwarded = forwarded(admitted, gatekeeper, parser.head, in: request)
         case .refused(let refused):
             describe(
-                &explanation, gatekeeper, head, routeIndex: refused.routeIndex, admission: refused.admission,
-                resource: resource(of: refused.routeIndex, gatekeeper, head, in: request), proof: proof,
+                &explanation, gatekeeper, parser.head, routeIndex: refused.routeIndex, admission: refused.admission,
+                resource: resource(of: refused.routeIndex, gatekeeper, parser.head, in: request), proof: proof,
                 limit: refused.limit, entry: refused.entry, refusal: refused.refusal)
             explanation.refuse(refused.refusal)
         case .verify:
@@ -68,7 +67,7 @@ struct Explainer {
 
     /// What the route's policy is asked about, taken from the path that the gatekeeper normalised.
     private func resource(
-        of routeIndex: Int?, _ gatekeeper: Gatekeeper, _ head: RequestHead, in bytes: ByteBuffer
+        of routeIndex: Int?, _ gatekeeper: Gatekeeper, _ head: borrowing RequestHead, in bytes: ByteBuffer
     ) -> ResourcePath? {
         guard let routeIndex, let policy = publication.snapshot.routes[routeIndex].policy else { return nil }
         let span = bytes.readableBytesUInt8Span
@@ -92,7 +91,7 @@ struct Explainer {
         return Gatekeeper(snapshot: publication.snapshot, generation: 1, shared: shared, spends: false)
     }
 
-    private func parsed(_ head: RequestHead, in bytes: ByteBuffer) -> ExplanationStep {
+    private func parsed(_ head: borrowing RequestHead, in bytes: ByteBuffer) -> ExplanationStep {
         ExplanationStep(
             name: "parse", passed: true, summary: "One well-formed request.",
             facts: [
@@ -107,7 +106,7 @@ struct Explainer {
     }
 
     private func forwarded(
-        _ admitted: Admitted, _ gatekeeper: Gatekeeper, _ head: RequestHead, in bytes: ByteBuffer
+        _ admitted: Admitted, _ gatekeeper: Gatekeeper, _ head: borrowing RequestHead, in bytes: ByteBuffer
     ) -> String? {
         let upstream = publication.upstreams.first { $0.name.utf8.elementsEqual(admitted.route.upstream.utf8) }
         guard let upstream else { return nil }
