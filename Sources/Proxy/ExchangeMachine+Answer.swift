@@ -4,14 +4,14 @@ import Wire
 
 /// The upstream's side of an exchange: its answer, interim ones first, and what its end means.
 extension ExchangeMachine {
-    /// Bytes of the answer, in a buffer that is moved here and back. What goes to the client is appended to `out`.
+    /// Bytes of the answer, in a buffer that is moved here and back, unless what is left of it goes to the client as it stands. What goes to the client is appended to `out`.
     mutating func answerReceived(
         _ bytes: inout ByteBuffer, fields: borrowing AnswerFields, into out: inout ByteBuffer
     ) -> AnswerAction {
         if phase == .tunnel { return passToClient(bytes) }
         guard phase == .forwarding else { return .wait }
         let isLent = answer.readableBytes == 0
-        defer { if isLent, answer.readableBytes == 0 { swap(&answer, &bytes) } }
+        defer { giveBackAnswer(&bytes, isLent: isLent) }
         if isLent {
             swap(&answer, &bytes)
         } else {
@@ -20,7 +20,7 @@ extension ExchangeMachine {
         while answerPhase == .head {
             switch answerParser.parse(answer, isAnswerToHEAD: parser.head.isHEAD) {
             case .incomplete:
-                keepAnswer(lent: &bytes)
+                keepAnswer(&bytes, isLent: isLent)
                 return out.readableBytes > 0 ? .send(tail: nil) : .wait
             case .malformed(let reason):
                 return .refuse(.upstream(.malformedAnswer(reason.detail)))
@@ -32,13 +32,23 @@ extension ExchangeMachine {
         return relayAnswerBody(into: &out)
     }
 
+    /// What is drained is given back, or let go of when it is our own: a stream of events may last for days.
+    private mutating func giveBackAnswer(_ bytes: inout ByteBuffer, isLent: Bool) {
+        guard answer.readableBytes == 0 else { return }
+        if isLent {
+            swap(&answer, &bytes)
+        } else if answer.storageCapacity > 0 {
+            answer = ByteBuffer()
+        }
+    }
+
     /// Moves what has to wait out of a receive buffer that is much larger.
-    private mutating func keepAnswer(lent: inout ByteBuffer) {
+    private mutating func keepAnswer(_ bytes: inout ByteBuffer, isLent: Bool) {
         guard Self.isWasteful(answer) else { return }
         var kept = ByteBufferAllocator().buffer(capacity: answer.readableBytes)
         kept.writeBytes(answer.readableBytesSpan)
         swap(&answer, &kept)
-        lent = consume kept
+        if isLent { bytes = consume kept }
     }
 
     /// Whether a buffer is much larger than what waits in it.

@@ -244,7 +244,9 @@ struct ExchangeMachine: ~Copyable {
 
     /// Gives back the buffer that `received` was lent, for what is read next.
     mutating func giveBack(_ bytes: inout ByteBuffer) {
-        if isInboundLent, inbound.readableBytes == 0 { swap(&inbound, &bytes) }
+        if isInboundLent {
+            if inbound.readableBytes == 0 { swap(&inbound, &bytes) } else { keepInbound() }
+        }
         isInboundLent = false
         if let buffer = lent.take() { bytes = buffer }
     }
@@ -294,6 +296,8 @@ struct ExchangeMachine: ~Copyable {
         switch phase {
         case .head, .lingering:
             guard !parser.isIdle else { return false }
+            // That of an earlier answer, which may be somebody else's.
+            status = 0
             bytesIn = inbound.readableBytes
             return true
         case .deciding, .forwarding, .discarding, .tunnel, .closed:

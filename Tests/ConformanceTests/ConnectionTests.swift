@@ -71,6 +71,28 @@ extension Conformance {
             #expect(record.member("outcome")?.string == "client-gone")
         }
 
+        /// The status of an answer that somebody else got, or this client before, is not that of a head that never became whole.
+        @Test("the record of a cut head names no earlier answer's status")
+        func cutHeadBehindAnAnswer() throws {
+            let first = try fixture.gateway.connect()
+            first.send("GET /before HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(first.answer()?.status == 200)
+            let before = fixture.gateway.auditLines.count
+            first.send("GET /cut HTTP/1.1\r\nHost: a")
+            first.close()
+            #expect(
+                eventually {
+                    fixture.gateway.auditLines.dropFirst(before).contains {
+                        String(decoding: $0, as: UTF8.self).contains("client-gone")
+                    }
+                })
+            let line = try #require(
+                fixture.gateway.auditLines.last { String(decoding: $0, as: UTF8.self).contains("client-gone") })
+            let record = try JSON.parse(line, limits: .configuration)
+            #expect(record.member("outcome")?.string == "client-gone")
+            #expect(String(decoding: line, as: UTF8.self).contains("\"status\":0"))
+        }
+
         @Test("an early answer from an origin that closes at once is not lost")
         func earlyAnswerAndClose() throws {
             fixture.origin.play { _ in

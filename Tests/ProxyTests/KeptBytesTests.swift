@@ -67,8 +67,6 @@ private func place(of buffer: ByteBuffer) -> UInt {
             _ = machine.refuse(mustClose: true)
             machine.closed()
         }
-        // What waits behind a request moves out when nothing else does.
-        if machine.inbound.readableBytes > 0 { machine.keepInbound() }
         let rest = Array(buffer: machine.inbound)
         machine.giveBack(&lent)
         lent.clear()
