@@ -235,7 +235,7 @@ package struct ForwardingRules: Sendable {
 
     /// Whether the peer is one of our own proxies.
     package func trusts(_ peer: PeerAddress) -> Bool {
-        !trustedPeers.isEmpty && trustedPeers.contains { $0.contains(peer) }
+        trustedPeers.contains { $0.contains(peer) }
     }
 }
 

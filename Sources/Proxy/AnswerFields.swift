@@ -18,8 +18,7 @@ struct AnswerFields {
     /// Renders the head of an upstream's answer for the client: status line and kept fields as they came, then ours.
     func append(
         _ head: borrowing ResponseHead, of source: borrowing ByteBuffer, isAnswerToHEAD: Bool, isChunked: Bool,
-        connection: Connection,
-        to out: inout ByteBuffer
+        connection: Connection, to out: inout ByteBuffer
     ) {
         var dropped = limit == nil ? FieldSet.inAnswer : FieldSet.inLimitedAnswer
         // A length without a body is information about the body (RFC 9110 §8.6), and must be left alone.

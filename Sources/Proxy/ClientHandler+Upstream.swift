@@ -32,7 +32,7 @@ extension ClientHandler {
         machine.upstreamReady()
         var server: Endpoint?
         if upstreamHead.needsHost {
-            guard let endpoints = exchange.pool?.settings.endpoints else { return }
+            guard let endpoints = exchange.target?.pool.settings.endpoints else { return }
             server = endpoints[connection.endpoint]
         }
         switch machine.advance() {

@@ -276,7 +276,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
     private func forward(_ admitted: consuming Admitted, _ now: Now) {
         exchange.admit(admitted, worker: worker)
         let limit = admitted.limit
-        guard let pool = exchange.pool else {
+        guard let pool = exchange.target?.pool else {
             exchange.keep(consume admitted)
             return refuse(Refused(.upstream(.noHealthyEndpoint(retryAfter: 5)), limit: limit), now)
         }

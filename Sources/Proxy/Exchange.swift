@@ -51,14 +51,14 @@ struct Exchange: ~Copyable {
 
     @inline(__always)
     var plan: RoutePlan? { isRouted ? held : nil }
-    /// The connections to the upstream that was chosen for the client.
+    /// Where the client's requests go.
     @inline(__always)
-    var pool: Pool? { isAdmitted ? isCanary ? held.canary?.target.pool : held.primary?.target.pool : nil }
+    private var destination: RoutePlan.Destination? { isAdmitted ? isCanary ? held.canary : held.primary : nil }
     /// The upstream that was chosen for the client.
     @inline(__always)
-    var target: UpstreamTarget? { isAdmitted ? isCanary ? held.canary?.target : held.primary?.target : nil }
+    var target: UpstreamTarget? { destination?.target }
     @inline(__always)
-    var timeouts: RoutePlan.Timeouts? { isAdmitted ? isCanary ? held.canary?.timeouts : held.primary?.timeouts : nil }
+    var timeouts: RoutePlan.Timeouts? { destination?.timeouts }
     /// Whether the gate has let the request in.
     private var isAdmitted = false
 
@@ -256,20 +256,18 @@ struct Exchange: ~Copyable {
         held.metrics.record(outcome, status: status, micros: micros)
     }
 
-    /// Where the request went, as it stands in its record.
-    private var upstreamNames: UpstreamFragment {
-        guard isAdmitted else { return .none }
-        return (isCanary ? held.canary : held.primary)?.target.names(endpoint) ?? .none
-    }
-
     private func record(
         _ outcome: Outcome, reason: StaticString, phase: AuditPhase?, status: Int, bytesIn: Int, peer: AuditText,
         worker: Worker, _ now: Now
     ) {
         switch room {
-        case .kept: break
-        case .unknown: guard worker.mayRecordRefusal else { return worker.ring?.lose() ?? () }
-        case .denied: guard worker.mayRecordRefusal else { return worker.ring?.refuse() ?? () }
+        case .unknown where !worker.mayRecordRefusal:
+            worker.ring?.lose()
+            return
+        case .denied where !worker.mayRecordRefusal:
+            worker.ring?.refuse()
+            return
+        case .kept, .unknown, .denied: break
         }
         let spoken = words.readableBytesUInt8Span
         worker.ring?.append(
@@ -287,9 +285,10 @@ struct Exchange: ~Copyable {
             policyEntry: entry.map { worker.entryText($0) } ?? .none,
             peer: peer,
             forwardedFor: spoken.extracting(droppingFirst: wordCount),
-            upstream: upstreamNames,
+            upstream: destination?.target.names(endpoint) ?? .none,
             choice: UpstreamChoice(
-                isCanary: isCanary, attempts: attempts, mirror: isMirrored ? held.mirrorName : .none),
+                isCanary: isCanary, attempts: attempts,
+                mirror: isMirrored ? held.mirror?.auditName ?? .none : .none),
             bytesIn: Int64(bytesIn),
             bytesOut: Int64(bytesOut),
             durationMicros: (now.monotonic - began.monotonic) / 1000)

@@ -4,7 +4,8 @@ import Wire
 
 /// The upstream's side of an exchange: its answer, interim ones first, and what its end means.
 extension ExchangeMachine {
-    /// Bytes of the answer, in a buffer that is moved here and back, unless what is left of it goes to the client as it stands. What goes to the client is appended to `out`.
+    /// Bytes of the answer, in a buffer that is moved here and back, unless it goes to the client as it stands or has to wait. What
+    /// is rendered for the client is appended to `out`.
     mutating func answerReceived(
         _ bytes: inout ByteBuffer, fields: borrowing AnswerFields, into out: inout ByteBuffer
     ) -> AnswerAction {
@@ -30,31 +31,6 @@ extension ExchangeMachine {
         }
         if phase == .tunnel { return beginTunnel() }
         return relayAnswerBody(into: &out)
-    }
-
-    /// What is drained is given back, or let go of when it is our own: a stream of events may last for days.
-    private mutating func giveBackAnswer(_ bytes: inout ByteBuffer, isLent: Bool) {
-        guard answer.readableBytes == 0 else { return }
-        if isLent {
-            swap(&answer, &bytes)
-        } else if answer.storageCapacity > 0 {
-            answer = ByteBuffer()
-        }
-    }
-
-    /// Moves what has to wait out of a receive buffer that is much larger.
-    private mutating func keepAnswer(_ bytes: inout ByteBuffer, isLent: Bool) {
-        guard Self.isWasteful(answer) else { return }
-        var kept = ByteBufferAllocator().buffer(capacity: answer.readableBytes)
-        kept.writeBytes(answer.readableBytesSpan)
-        swap(&answer, &kept)
-        if isLent { bytes = consume kept }
-    }
-
-    /// Whether a buffer is much larger than what waits in it.
-    static func isWasteful(_ buffer: ByteBuffer) -> Bool {
-        let count = buffer.readableBytes
-        return count > 0 && buffer.storageCapacity > 2 * count + 4096
     }
 
     /// The upstream connection ended. What that makes whole is appended to `out`.

@@ -34,16 +34,6 @@ extension ExchangeMachine {
         return out.readableBytes > 0 ? .sendUpstream(out) : .wait
     }
 
-    /// Lets go of a drained buffer of our own, or keeps it for the next time. One that was lent waits to be given back.
-    mutating func releaseIfEmpty() {
-        guard inbound.readableBytes == 0, !isInboundLent, inbound.storageCapacity > 0 else { return }
-        var drained = ByteBuffer()
-        swap(&drained, &inbound)
-        // As it is: to clear what a slice of the body still refers to would be to allocate another.
-        if isInboundKept, drained.storageCapacity <= Self.maximumSpare { spare = drained }
-        isInboundKept = false
-    }
-
     // MARK: Behind a refusal
 
     /// Whether the body of a refused request can be swallowed so that the next request is found behind it.

@@ -83,12 +83,10 @@ struct ExchangeMachine: ~Copyable {
     let limits: HeadLimits
     var phase = Phase.head
     var inbound = ByteBuffer()
-    /// Whether `inbound` is a copy that was made because it has to wait.
-    var isInboundKept = false
-    /// Whether `inbound` is the buffer that `received` was lent.
-    private(set) var isInboundLent = false
-    /// That buffer, when what was in it had to move out of it.
-    private var lent: ByteBuffer?
+    /// Whose buffer that is.
+    var inboundOwner = BufferOwner.exchange
+    /// The buffer that `received` was lent, when what was in it had to move out of it.
+    var lent: ByteBuffer?
     /// What the last such copy was in, for the next one. An exchange rests with it, and there are no more of these than are needed.
     var spare = ByteBuffer()
     var parser: RequestParser
@@ -218,7 +216,7 @@ struct ExchangeMachine: ~Copyable {
             if inbound.readableBytes == 0 {
                 releaseIfEmpty()
                 swap(&inbound, &bytes)
-                isInboundLent = true
+                inboundOwner = .lender
             } else {
                 inbound.writeBytes(bytes.readableBytesSpan)
             }
@@ -226,29 +224,6 @@ struct ExchangeMachine: ~Copyable {
             if case .wait = action { keepInbound() }
             return action
         }
-    }
-
-    /// What the client sent waits for something: it moves out of the receive buffer, which all connections of a loop
-    /// share. Else each slow client would hold a whole one.
-    mutating func keepInbound() {
-        guard Self.isWasteful(inbound) else { return }
-        var kept = ByteBuffer()
-        swap(&kept, &spare)
-        kept.clear()
-        kept.writeBytes(inbound.readableBytesSpan)
-        swap(&inbound, &kept)
-        isInboundKept = true
-        if isInboundLent { lent = consume kept }
-        isInboundLent = false
-    }
-
-    /// Gives back the buffer that `received` was lent, for what is read next.
-    mutating func giveBack(_ bytes: inout ByteBuffer) {
-        if isInboundLent {
-            if inbound.readableBytes == 0 { swap(&inbound, &bytes) } else { keepInbound() }
-        }
-        isInboundLent = false
-        if let buffer = lent.take() { bytes = buffer }
     }
 
     /// Goes on with what was received before.
@@ -308,11 +283,7 @@ struct ExchangeMachine: ~Copyable {
     mutating func closed() {
         phase = .closed
         tunnel = nil
-        if isInboundLent {
-            inbound.moveReaderIndex(forwardBy: inbound.readableBytes)
-        } else {
-            inbound = ByteBuffer()
-        }
+        dropInbound()
         answer = ByteBuffer()
     }
 

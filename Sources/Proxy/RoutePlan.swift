@@ -62,7 +62,6 @@ final class RoutePlan {
     let configuration: Int
     let auditName: AuditText
     let metrics: RouteMetrics
-    let mirrorName: AuditText
     let mirror: UpstreamTarget?
     private let mirrorPercent: Int
     let primary: Destination?
@@ -93,7 +92,6 @@ final class RoutePlan {
         self.canary = route.canary.flatMap { targets[$0.upstream] }.map(destination)
         self.canaryPercent = route.canary?.percent ?? 0
         self.mirror = route.mirror.flatMap { targets[$0.upstream] }
-        self.mirrorName = mirror?.auditName ?? .none
         self.mirrorPercent = route.mirror?.percent ?? 0
     }
 

@@ -158,7 +158,7 @@ package final class TLSStream: MeasuredStream, StreamHandler {
 
     /// What was not taken moves out of the receive buffer, which all connections of the loop share.
     private func keep(_ rest: ByteBuffer) {
-        pending = ByteBuffer()
+        if pending.storageCapacity > 0 { pending = ByteBuffer() }
         guard rest.readableBytes > 0, isOpen, !hasEnded else { return }
         pending.writeBytes(rest.readableBytesSpan)
     }

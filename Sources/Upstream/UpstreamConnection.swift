@@ -8,7 +8,7 @@ package protocol UpstreamConsumer: AnyObject {
     func upstreamReady(_ connection: UpstreamConnection)
     /// No connection could be had.
     func upstreamFailed(_ failure: UpstreamFailure)
-    /// Bytes of the answer; the consumer takes them all.
+    /// Bytes of the answer, in a buffer that is lent (`StreamHandler.received`); the consumer takes them all.
     func upstreamReceived(_ bytes: inout ByteBuffer)
     /// The connection ended. It is no longer in the pool. `inOrder` is false for a reset and every other failure, after
     /// which an answer that lasts until the end is not known to be whole. Returns what that says about the endpoint.

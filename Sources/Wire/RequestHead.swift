@@ -41,8 +41,7 @@ package enum TargetForm: Sendable {
 /// A request head, as ranges of the buffer it was parsed from.
 ///
 /// Offsets count from the buffer's reader index at the time of parsing. The value owns no byte of the request. It does
-/// own the storage of `fields`, which the parser reuses: keep a copy of the whole head across the parser's next request
-/// only where an allocation does no harm.
+/// own the storage of `fields`, which the parser reuses; not copyable, so that it is lent and nothing of it is counted.
 package struct RequestHead: ~Copyable, Sendable {
     /// The method.
     package var method = Method.other

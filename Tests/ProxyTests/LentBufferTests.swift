@@ -5,7 +5,7 @@ import Wire
 
 @testable import Proxy
 
-/// What an upstream sends, in one receive buffer that is lent again and again, and what of it stays.
+/// Receive buffers that are lent again and again, and what of them stays for as long as an exchange lasts.
 @Suite struct LentBufferTests {
     /// A stream of events may last for days: what its head once waited in is not kept for it.
     @Test(arguments: [20_000, 60_000]) func aStreamOfEventsKeepsNoBufferOfItsBeginning(_ size: Int) {
