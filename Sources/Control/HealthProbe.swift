@@ -10,7 +10,17 @@ package enum HealthProbe {
     ///   - host: where the listener is bound; the unspecified addresses are asked on loopback.
     ///   - timeout: for all of it.
     /// - Throws: what kept the answer from coming.
-    package static func status(host: String, port: Int, timeout: Duration = .seconds(2)) async throws -> Int {
+    package static func status(
+        host: String, port: Int, timeout: Duration = .seconds(2)
+    ) async throws(ConnectionFailure) -> Int {
+        do {
+            return try await ask(host, port, timeout)
+        } catch {
+            throw ConnectionFailure(error)
+        }
+    }
+
+    private static func ask(_ host: String, _ port: Int, _ timeout: Duration) async throws -> Int {
         let target = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
         let group = MultiThreadedEventLoopGroup.singleton
         let answer = group.next().makePromise(of: Int.self)

@@ -24,7 +24,8 @@ struct HealthCommand: AsyncParsableCommand {
         do {
             status = try await HealthProbe.status(host: admin.address.host, port: admin.address.port)
         } catch {
-            Console.error("\(admin.address) does not answer: \(error)")
+            Console.error(
+                "\(admin.address) does not answer: \(error). Is the gateway running, with this configuration?")
             throw ExitCode.failure
         }
         Console.out(status == 200 ? "ready" : "not ready (\(status))")

@@ -13,7 +13,10 @@ import Testing
 
     @Test func nobodyThereIsAnError() async throws {
         let (reserved, port) = try Socket.reserve()
-        await #expect(throws: (any Error).self) { _ = try await HealthProbe.status(host: "127.0.0.1", port: port) }
+        let failure = await #expect(throws: ConnectionFailure.self) {
+            try await HealthProbe.status(host: "127.0.0.1", port: port)
+        }
+        #expect(failure?.description == "Connection refused")
         reserved.close()
     }
 }

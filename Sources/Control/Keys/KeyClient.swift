@@ -52,7 +52,7 @@ package final class KeyClient: Sendable {
         } catch is NIOTooManyBytesError {
             return .failure(.tooLarge(url, limit: KeyFetch.maximumBytes))
         } catch {
-            return .failure(.unreachable(url, String(describing: error)))
+            return .failure(.unreachable(url, ConnectionFailure(error).description))
         }
     }
 }

@@ -39,7 +39,7 @@ import Testing
         let url = try FetchURL("http://127.0.0.1:\(server.port)/")
         try await server.close()
         let client = KeyClient()
-        await #expect(throws: KeyFetchError.self) { _ = try await client.get(url) }
+        await #expect(throws: KeyFetchError.unreachable(url, "Connection refused")) { try await client.get(url) }
         await client.shutdown()
     }
 }
