@@ -51,7 +51,7 @@ extension FuzzTarget {
     static let credentials = FuzzTarget(
         "credentials",
         corpus: [
-            latin1("Bearer ") + genuine, latin1("Bearer ") + apiToken, latin1("Basic bGFtcHM6c2VjcmV0"),
+            latin1("Bearer ") + genuine, latin1("Bearer ") + apiToken + latin1(" "), latin1("Basic bGFtcHM6c2VjcmV0"),
             [10] + apiToken,
             latin1("bearer  ") + genuine + [10] + apiToken,
             latin1("Bearer eyJhbGciOiJub25lIn0.e30."), latin1("Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.e30.AAAA"),
@@ -69,7 +69,9 @@ extension FuzzTarget {
         let outcome = result(presented)
         guard outcome == result(presented) else { return .wrong("the same credentials prove something else") }
         guard case .success(let authenticated) = outcome else { return .refused }
-        let carried = presented.authorization ?? []
+        // White space around a field is none of it (RFC 9110 §5.5).
+        var carried = presented.authorization ?? []
+        while carried.last == UInt8(ascii: " ") { carried.removeLast() }
         let isProven =
             presented.apiToken == apiToken || carried.suffix(genuine.count) == genuine[...]
             || carried.suffix(apiToken.count) == apiToken[...]
