@@ -58,7 +58,8 @@ struct PolicyCompiler {
             text += type
             finished.append(PolicyTree.Root(lower: lower, upper: Int32(text.count), node: Int32(node)))
         }
-        return PolicyTree(roots: finished, nodes: nodes, edges: edges, text: text)
+        return PolicyTree(
+            roots: finished, nodes: nodes, edges: edges, text: text, namesTilde: text.contains(UInt8(ascii: "~")))
     }
 
     private mutating func root(_ type: [UInt8]) -> Int {

@@ -38,6 +38,8 @@ struct PolicyTree: Sendable {
     /// The segments of all edges and the types of all roots, end to end: numbers instead of arrays in nodes, edges and
     /// roots keep event loops from sharing reference counts.
     let text: [UInt8]
+    /// Whether a segment holds `~`: else nobody has to look for `~0` in those of requests.
+    let namesTilde: Bool
 
     /// The node of `type:/`, or -1. O(types).
     func root(of type: Span<UInt8>) -> Int32 {

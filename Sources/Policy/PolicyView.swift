@@ -21,7 +21,7 @@ package final class PolicyView: Sendable {
     }
 }
 
-/// A place in a policy: descends segment by segment and answers there. No allocation; O(log children) a step.
+/// A place in a policy: descends segment by segment and answers there. O(log children) a step.
 package struct PolicyCursor: ~Copyable, Sendable {
     private let view: PolicyView
     private var node: Int32
@@ -40,10 +40,16 @@ package struct PolicyCursor: ~Copyable, Sendable {
         self.init(view: view, node: node)
     }
 
-    /// Goes to the child resource `segment` (whole, decoded, case-sensitive).
+    /// Goes to the child resource `segment`: whole, as it stands in the decoded path of a request, case-sensitive. Allocates only
+    /// where it holds `~0` and the policy names a `~`.
     package mutating func descend(_ segment: Span<UInt8>) {
         guard node >= 0 && !isBelow else { return }
-        let child = view.tree.child(of: node, segment: segment)
+        let child =
+            if view.tree.namesTilde, let unescaped = ResourcePath.unescaped(segment) {
+                view.tree.child(of: node, segment: unescaped.span)
+            } else {
+                view.tree.child(of: node, segment: segment)
+            }
         if child >= 0 { node = child } else { isBelow = true }
     }
 

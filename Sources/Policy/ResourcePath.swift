@@ -5,50 +5,49 @@ package struct ResourcePath: Sendable, Equatable {
 
     /// What stands before the colon.
     package let type: [UInt8]
-    /// Whole segments, decoded. Empty for the root `type:/`.
+    /// Whole segments, `~0` read as `~`. Empty for the root `type:/`.
     package let segments: [[UInt8]]
 
-    /// A resource by its parts, such as those a request's path yields; of any depth.
+    /// A resource by its parts, as they stand in a request's path; of any depth.
     package init(type: [UInt8], segments: [[UInt8]]) {
         self.type = type
-        self.segments = segments
+        self.segments = segments.map { ResourcePath.unescaped($0.span) ?? $0 }
     }
 
-    /// A resource as a policy names it: `type:/path`, where the segments are JSON pointer tokens (RFC 6901 §4: `~1` is
-    /// `/`, `~0` is `~`).
+    /// A resource as a policy names it: `type:/path`.
     package init(_ key: String) throws(PolicyError.ResourceProblem) {
         let bytes = Array(key.utf8)
         guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { throw .noType }
-        type = Array(bytes[..<colon])
         let path = bytes[(colon + 1)...]
         guard path.first == UInt8(ascii: "/") else { throw .noPath }
         let rest = path.dropFirst()
         if rest.isEmpty {
-            segments = []
+            self.init(type: Array(bytes[..<colon]), segments: [])
             return
         }
         let parts = rest.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         guard parts.count <= ResourcePath.maximumDepth else { throw .tooDeep }
         guard !parts.contains(where: \.isEmpty) else { throw .emptySegment }
-        segments = parts.map { ResourcePath.unescaped($0) }
+        self.init(type: Array(bytes[..<colon]), segments: parts.map { Array($0) })
     }
 
-    private static func unescaped(_ token: ArraySlice<UInt8>) -> [UInt8] {
+    /// A segment with `~0` read as `~`, which is what Ditto's pointers do, of policies and of requests alike: half of RFC 6901 §4,
+    /// `~1` stays as it is. Nil where that changes nothing. Linear; allocates only where it is not nil.
+    static func unescaped(_ segment: Span<UInt8>) -> [UInt8]? {
+        var index = 0
+        while index + 1 < segment.count, !isEscape(segment, at: index) { index += 1 }
+        guard index + 1 < segment.count else { return nil }
         var result: [UInt8] = []
-        result.reserveCapacity(token.count)
-        var rest = token
-        while let byte = rest.popFirst() {
-            switch (byte, rest.first) {
-            case (UInt8(ascii: "~"), UInt8(ascii: "0")):
-                result.append(UInt8(ascii: "~"))
-                rest.removeFirst()
-            case (UInt8(ascii: "~"), UInt8(ascii: "1")):
-                result.append(UInt8(ascii: "/"))
-                rest.removeFirst()
-            case (_, _):
-                result.append(byte)
-            }
+        result.reserveCapacity(segment.count)
+        index = 0
+        while index < segment.count {
+            result.append(segment[index])
+            index += isEscape(segment, at: index) ? 2 : 1
         }
         return result
+    }
+
+    private static func isEscape(_ segment: Span<UInt8>, at index: Int) -> Bool {
+        segment[index] == UInt8(ascii: "~") && index + 1 < segment.count && segment[index + 1] == UInt8(ascii: "0")
     }
 }

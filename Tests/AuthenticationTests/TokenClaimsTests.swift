@@ -266,8 +266,8 @@ import Testing
         #expect(failure(try with(["t", "u"])) == .claims)
     }
 
-    @Test(arguments: ["a\r\nb", "a\0", "\u{7f}", "\u{85}", "a\u{9f}b", "\t", "\u{1b}[0m"])
-    func controlCharactersMakeNobody(_ text: String) throws {
+    @Test(arguments: ["a\r\nb", "a\0", "\u{7f}", "\u{85}", "a\u{9f}b", "\t", "\u{1b}[0m", "user-1 ", " user-1", " "])
+    func whatIsNoFieldMakesNobody(_ text: String) throws {
         #expect(failure(try result(.claims(["sub": .string(text)]))) == .claims)
         let changes: [(inout Issuer, ClaimTemplate) -> Void] = [
             { $0.client = $1 }, { $0.solution = $1 }, { $0.tenant = $1 }, { $0.subjects = [$1] },

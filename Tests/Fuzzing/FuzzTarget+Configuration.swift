@@ -79,7 +79,8 @@ extension FuzzTarget {
         "policies", corpus: [Array(policy.utf8)],
         words: jsonWords
             + [
-                "\"thing:/\"", "\"thing:/a\"", "\"thing:/a/b\"", "\"thing:/a~1b\"", "\"READ\"", "\"WRITE\"",
+                "\"thing:/\"", "\"thing:/a\"", "\"thing:/a/b\"", "\"thing:/a~1b\"", "\"thing:/a~0b\"", "\"READ\"",
+                "\"WRITE\"",
                 "\"revoke\":[\"READ\"]",
                 "\"grant\":[\"WRITE\"]", "\"auth0:alice\"", "\"auth0:bob\"", "\"expiry\":\"2000-01-01T00:00:00Z\"",
                 "\"importable\":\"never\"", "\"namespaces\":[\"*\"]",
@@ -97,7 +98,7 @@ extension FuzzTarget {
 
     /// The compiled tree and the explanation, which is made from the entries, say the same.
     private static func verdicts(_ engine: PolicyEngine) -> Verdict {
-        let resources: [[String]] = [[], ["a"], ["a", "b"], ["a", "b", "c"], ["a/b"], ["x"]]
+        let resources: [[String]] = [[], ["a"], ["a", "b"], ["a", "b", "c"], ["a~1b"], ["a~0b"], ["a~b"], ["x"]]
         for subjects in [["auth0:alice"], ["auth0:bob", "auth0:alice"], []] {
             for segments in resources.map({ $0.map { Array($0.utf8) } }) {
                 let resource = ResourcePath(type: Array("thing".utf8), segments: segments)

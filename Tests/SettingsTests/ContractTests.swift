@@ -53,8 +53,11 @@ import Upstream
                         .init(
                             label: "owner",
                             subjects: [.init(id: "auth0:alice", type: "a person", expiry: 4_102_444_799)],
-                            resources: [.init(key: "thing:/", grant: [.read, .write])],
-                            namespaces: ["acme", "acme.*"], importable: .never)
+                            resources: [.init(key: "thing:/", grant: [.read, .write])], importable: .never),
+                        .init(
+                            label: "guest", subjects: [.init(id: "auth0:bob", type: "")],
+                            resources: [.init(key: "thing:/attributes/secret", revoke: .read)],
+                            namespaces: ["acme", "acme.*"]),
                     ]))
 
         let upstream = try #require(settings.upstreams.first)

@@ -101,8 +101,12 @@ struct Fixture {
             "owner": {
               "subjects": { "auth0:alice": { "type": "a person", "expiry": "2099-12-31T23:59:59Z" } },
               "resources": { "thing:/": { "grant": ["READ", "WRITE"], "revoke": [] } },
-              "namespaces": ["acme", "acme.*"],
               "importable": "never"
+            },
+            "guest": {
+              "subjects": { "auth0:bob": { "type": "" } },
+              "resources": { "thing:/attributes/secret": { "revoke": ["READ"] } },
+              "namespaces": ["acme", "acme.*"]
             }
           }
         }

@@ -144,6 +144,29 @@ import Testing
             ])
     }
 
+    /// A gateway does not know the namespace that an entry is limited to.
+    @Test func aGrantThatCannotCountIsAWarning() {
+        let fixture = Fixture(
+            files: [
+                "p.json": """
+                {"entries": {
+                  "a": {"resources": {"thing:/x": {"grant": ["READ"]}}, "namespaces": ["acme"]},
+                  "b": {"resources": {"thing:/x": {"revoke": ["READ"]}}, "namespaces": ["acme"]},
+                  "c": {"resources": {"thing:/x": {"grant": ["READ"]}}, "namespaces": []}}}
+                """
+            ])
+        let text = """
+            {"upstreams": {"u": {"endpoints": ["http://h:1"]}}, "solutions": {"s": {}}, "policies": {"p": {"file": "p.json"}}, "routes": [
+            {"name": "r", "match": {"path": "/r"}, "upstream": "u", "authenticate": ["basic"],
+              "policy": {"use": "p", "resource": "thing:/x"}}]}
+            """
+        #expect(
+            fixture.problems(text) == [
+                "p.json:2:71: warning: $.entries.a.namespaces: no request tells its namespace, so that this entry takes"
+                    + " away and grants nothing"
+            ])
+    }
+
     @Test func whatIsNotUsedIsAWarning() {
         #expect(
             problems(#"{"name": "r", "match": {"path": "/r"}, "upstream": "things"}"#) == [

@@ -40,7 +40,7 @@ import Wire
         #expect(policy.writing == .init(permissions: .write, check: .unrestricted))
         #expect(policy.resource.type == Array("thing".utf8))
         #expect(snapshot.engines.count == 1)
-        #expect(snapshot.engines[policy.engine].labels == ["owner"])
+        #expect(snapshot.engines[policy.engine].labels == ["owner", "guest"])
     }
 
     @Test func limitsAndBoundsArrive() throws {

@@ -13,11 +13,17 @@ extension GatewaySettings {
             guard let origin = policy.origin else { continue }
             let id = policy.document.policyId
             if let other = policies[..<index].first(where: { $0.document.policyId.hasSameBytes(as: id) }) {
-                reading.error(
-                    "policy \"\(other.name)\" has the policyId \"\(id)\" too; ids are unique", below: ["policyId"],
-                    of: origin)
+                reading.record(
+                    .error, "policy \"\(other.name)\" has the policyId \"\(id)\" too; ids are unique",
+                    below: ["policyId"], of: origin)
             }
             compile(policy.document, origin, &reading)
+            for entry in policy.document.entries where entry.namespaces?.isEmpty == false {
+                guard entry.resources.contains(where: { !$0.grant.isEmpty }) else { continue }
+                reading.record(
+                    .warning, "no request tells its namespace, so that this entry takes away and grants nothing",
+                    below: ["entries", entry.label, "namespaces"], of: origin)
+            }
         }
     }
 
@@ -31,7 +37,8 @@ extension GatewaySettings {
                 _ = try PolicyEngine(document: document, resolving: policy(withID:))
                 return
             } catch {
-                reading.error(error.description + hint(for: error), below: error.blamedMembers, of: origin)
+                reading.record(
+                    .error, error.description + hint(for: error), below: error.blamedMembers, of: origin)
                 guard error.removeBlamed(from: &document) else { return }
             }
         }
@@ -94,8 +101,10 @@ extension PolicyError {
 }
 
 extension Reading {
-    /// Records an error about a place in a policy, whichever file that stands in.
-    mutating func error(_ message: String, below members: [String], of origin: PolicySettings.Origin) {
+    /// Records a problem about a place in a policy, whichever file that stands in.
+    fileprivate mutating func record(
+        _ severity: Problem.Severity, _ message: String, below members: [String], of origin: PolicySettings.Origin
+    ) {
         var place = origin.json
         var path = origin.path
         for member in members {
@@ -103,6 +112,6 @@ extension Reading {
             place = value
             path = path.member(member)
         }
-        record(.error, message, offset: place.offset, path: path, in: origin.document)
+        record(severity, message, offset: place.offset, path: path, in: origin.document)
     }
 }

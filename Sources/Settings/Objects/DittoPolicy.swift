@@ -91,10 +91,12 @@ extension DittoPolicy.Entry {
                 "Whom it is about: \"provider:name\" as an issuer's templates make it."),
             Field(
                 "resources", \.resources, .named(.foreignName, DittoPolicy.Resource.shape),
-                "What it is about: \"type:/path\", with everything below."),
+                "What it is about: \"type:/path\", with everything below. Segments are compared whole and as they are decoded;"
+                    + " \"~0\" is \"~\", as in Ditto, on either side."),
             Field(
                 "namespaces", \.namespaces, .optional(.list(.foreignName)),
-                "Namespaces it is limited to: \"com.acme\", or \"com.acme.*\" for all below; null for no limit."),
+                "Namespaces it is limited to: \"com.acme\", or \"com.acme.*\" for all below; null for no limit. No request tells its"
+                    + " namespace: an entry with a limit takes away everywhere and grants nothing."),
             Field("importable", \.importable, .choice(), "Whether other policies may take it over."),
         ])
 }
