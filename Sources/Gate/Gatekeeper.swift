@@ -69,7 +69,9 @@ package final class Gatekeeper {
             return .refused(Refused(.misdirected))
         }
         switch head.method {
-        case .connect, .trace:
+        case .connect:
+            return .refused(Refused(.tunnelRefused(allow: Self.usualMethods)))
+        case .trace:
             return .refused(Refused(.methodNotAllowed(allow: Self.usualMethods)))
         case .get, .head, .post, .put, .patch, .delete, .options, .other:
             break
@@ -111,8 +113,7 @@ package final class Gatekeeper {
         _ admitted: borrowing Admitted, head: borrowing RequestHead, in bytes: borrowing ByteBuffer,
         to out: inout ByteBuffer
     ) {
-        if case .asterisk = head.form {
-            // The server as a whole is asked (RFC 9112 §3.2.4), which no path says.
+        if head.asksForServer {
             out.writeStaticString("*")
         } else if path.isPlain, admitted.route.keepsPath {
             path.appendEncoded(to: &out)

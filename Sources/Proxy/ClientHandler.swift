@@ -126,10 +126,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
 
     /// Nothing is left to be done.
     func leave(_ now: Now) {
-        if !exchange.isOpen, machine.endedInHead() {
-            exchange.beginMalformed(worker: worker, now)
-            worker.exchangeBegan()
-        }
+        if !exchange.isOpen, machine.endedInHead() { beginMalformed(now) }
         if exchange.isOpen { finishRecord(.clientGone, reason: "client-gone", now) }
         if machine.tunnel?.isOver == false { upstream?.reset() }
         dropUpstream(.unknown, now)
@@ -181,8 +178,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
 
     /// The record of what another protocol answers.
     private func recordMalformed(_ refusal: Refusal, _ now: Now) {
-        exchange.beginMalformed(worker: worker, now)
-        worker.exchangeBegan()
+        beginMalformed(now)
         exchange.refuse(Refused(refusal), worker: worker)
         _ = machine.refuse(mustClose: true)
         finishRecord(refusal.answer.outcome, reason: refusal.answer.reason, status: refusal.answer.status, now)
@@ -200,9 +196,10 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
     }
 
     /// A head that is none, where the stream is open and the client is answered.
-    func refuseHead(_ reason: MalformedRequest, octets: Int) {
+    func refuseHead(_ reason: MalformedRequest, isHEAD: Bool, octets: Int) {
         let now = worker.now()
         machine.unreadableBytes = octets
+        beginMalformed(isHEAD: isHEAD, now)
         refuse(Refused(.malformed(reason)), now)
         settle(now.monotonic)
     }
@@ -324,12 +321,14 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
 
     // MARK: Answers of our own
 
+    private func beginMalformed(isHEAD: Bool = false, _ now: Now) {
+        exchange.beginMalformed(isHEAD: isHEAD, worker: worker, now)
+        worker.exchangeBegan()
+    }
+
     func refuse(_ refused: Refused, _ now: Now) {
-        if !exchange.isOpen {
-            // The head was never whole, so that `decide` had no chance to open the record.
-            exchange.beginMalformed(worker: worker, now)
-            worker.exchangeBegan()
-        }
+        // Where the head was never whole, `decide` had no chance to open the record.
+        if !exchange.isOpen { beginMalformed(isHEAD: machine.head.isHEAD, now) }
         exchange.refuse(refused, worker: worker)
         let answer = refused.refusal.answer
         let isHEAD = exchange.isHEAD

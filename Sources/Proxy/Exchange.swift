@@ -115,10 +115,10 @@ struct Exchange: ~Copyable {
         }
     }
 
-    /// The head never became whole or valid.
-    mutating func beginMalformed(worker: Worker, _ now: Now) {
+    /// The head never became whole or valid; `isHEAD` tells of its method, where that was readable.
+    mutating func beginMalformed(isHEAD: Bool, worker: Worker, _ now: Now) {
         open(now)
-        isHEAD = false
+        self.isHEAD = isHEAD
         isOldClient = false
         decision = worker.ids.next()
     }

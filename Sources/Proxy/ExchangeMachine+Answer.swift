@@ -54,9 +54,9 @@ extension ExchangeMachine {
     }
 
     /// Sent again only when that cannot do anything twice: an idempotent method, no body, no byte of an answer
-    /// (RFC 9110 §9.2.2). Twice at most: once for a stale connection, once for a server that is just restarting.
+    /// (RFC 9110 §9.2.2). Once: what failed when it was sent again is not sent a third time.
     private var mayRetry: Bool {
-        guard attempts < 3, isRequestDone, case .none = parser.head.framing else { return false }
+        guard attempts < 2, isRequestDone, case .none = parser.head.framing else { return false }
         switch parser.head.method {
         case .get, .head, .put, .delete, .options: return true
         case .post, .patch, .trace, .connect, .other: return false

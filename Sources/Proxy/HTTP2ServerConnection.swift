@@ -114,7 +114,8 @@ final class HTTP2ServerConnection: StreamHandler, RoundParticipant, Deadlined, C
             stream.deliverHead(message.head)
         case .oversized(let id, let isHEAD, let octets):
             blockEnded()
-            take(id, isHEAD: isHEAD, isChunked: false).handler?.refuseHead(.headTooLarge, octets: octets)
+            let stream = take(id, isHEAD: isHEAD, isChunked: false)
+            stream.handler?.refuseHead(.headTooLarge, isHEAD: isHEAD, octets: octets)
         case .malformed(_, let octets):
             blockEnded()
             // Its stream is reset; the request is recorded as any other that could not be read.

@@ -92,6 +92,16 @@ package struct RequestHead: ~Copyable, Sendable {
     /// Whether the answer will have no body for that. A pattern, because `==` of another room's enumeration is called through a table.
     package var isHEAD: Bool { if case .head = method { true } else { false } }
 
+    /// Whether the server as a whole is asked, which no path says: `*`, or what proxies are sent for it, a URI without a path
+    /// (RFC 9112 §3.2.4).
+    package var asksForServer: Bool {
+        switch form {
+        case .asterisk: true
+        case .absolute: method == .options && path.isEmpty && query == nil
+        case .origin, .authority: false
+        }
+    }
+
     /// Index in `fields` of the first field of a kind; linear in the number of fields.
     package func firstIndex(of kind: FieldKind) -> Int? {
         fields.firstIndex { $0.kind == kind }

@@ -111,6 +111,48 @@ extension Conformance {
         }
 
         @Test(
+            "HEAD: no body either where the head itself is refused (RFC 9110 §9.3.2)",
+            arguments: [
+                ("HEAD /a HTTP/1.1\r\nHost : a\r\n\r\n", 400), ("HEAD /a HTTP/1.1\r\n\r\n", 400),
+                ("HEAD /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400), ("HEAD /a HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+                ("HEAD /a HTTP/1.1\r\nHost: a\r\nExpect: b\r\n\r\n", 417),
+                ("HEAD /\(String(repeating: "a", count: 20_000)) HTTP/1.1\r\n", 414),
+                ("HEAD /a HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "a", count: 40_000))", 431),
+            ])
+        func refusedHead(_ head: String, _ status: Int) throws {
+            let client = try fixture.gateway.connect()
+            client.send(head)
+            let answer = client.answer(toHEAD: true)
+            #expect(answer?.status == status)
+            #expect(answer?.value("content-length") != nil)
+            #expect(client.peerCloses())
+            #expect(client.rest.isEmpty, "\(client.rest.count) bytes of a body")
+        }
+
+        @Test("CONNECT: refused, and what is meant for a tunnel is no request")
+        func tunnel() throws {
+            let client = try fixture.gateway.connect()
+            client.send("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
+            let answer = client.answer()
+            #expect(answer?.status == 405)
+            #expect(answer?.value("connection") == "close")
+            #expect(answer?.value("allow")?.isEmpty == false)
+            #expect(client.peerCloses())
+            #expect(fixture.origin.takeRequests().isEmpty)
+        }
+
+        @Test("a request is sent again once, not twice (RFC 9110 §9.2.2)")
+        func again() throws {
+            fixture.origin.play { _ in .beforeBody([.close]) }
+            for (method, times) in [("GET", 2), ("OPTIONS", 2), ("PATCH", 1)] {
+                let client = try fixture.gateway.connect()
+                client.send("\(method) /a HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(client.answer()?.status == 502)
+                #expect(fixture.origin.takeRequests().count == times, "\(method)")
+            }
+        }
+
+        @Test(
             "answers that have no body by their status",
             arguments: [
                 "204 No Content\r\n", "304 Not Modified\r\n", "304 Not Modified\r\nContent-Length: 5\r\n",

@@ -299,10 +299,15 @@ private struct Keeper {
         #expect(String(buffer: out) == forwarded)
     }
 
-    @Test func aQuestionAboutTheWholeServerStaysOne() throws {
+    @Test(
+        arguments: [
+            ("OPTIONS *", "*"), ("OPTIONS http://a", "*"), ("OPTIONS http://a/", "/"), ("OPTIONS http://a?b", "/?b"),
+            ("GET http://a", "/"),
+        ])
+    func aQuestionAboutTheWholeServerStaysOne(line: String, forwarded: String) throws {
         var keeper = try Keeper()
         var parser = RequestParser()
-        let bytes = ByteBuffer(string: "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
+        let bytes = ByteBuffer(string: "\(line) HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(parser.parse(bytes) == .complete)
         let rules = try [RouteRule(name: "all", path: RoutePattern("/**"))]
         let old = keeper.gatekeeper.snapshot
@@ -318,7 +323,7 @@ private struct Keeper {
         }
         var out = ByteBuffer()
         keeper.gatekeeper.appendTarget(admitted, head: parser.head, in: bytes, to: &out)
-        #expect(String(buffer: out) == "*")
+        #expect(String(buffer: out) == forwarded)
     }
 
     @Test func behindATrustedProxyTheBucketIsTheClients() throws {

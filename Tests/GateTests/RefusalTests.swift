@@ -17,6 +17,7 @@ import Wire
             (.malformed(.unknownTransferCoding), 501, .malformed),
             (.malformedBody(.bodyTooLarge), 413, .malformed), (.malformedBody(.badChunkSize), 400, .malformed),
             (.unrouted, 404, .unrouted), (.methodNotAllowed(allow: []), 405, .unrouted),
+            (.tunnelRefused(allow: []), 405, .unrouted),
             (.unauthenticated(.missing), 401, .unauthenticated),
             (.unauthenticated(.invalid(.expired)), 401, .unauthenticated),
             (.unauthenticated(.malformed("x")), 400, .unauthenticated),
@@ -58,13 +59,15 @@ import Wire
         for reason in MalformedRequest.allCases { #expect(Refusal.malformed(reason).answer.mustClose) }
         for reason in MalformedBody.allCases { #expect(Refusal.malformedBody(reason).answer.mustClose) }
         for defect in PathDefect.allCases { #expect(Refusal.path(defect).answer.status == 400) }
+        #expect(Refusal.tunnelRefused(allow: []).answer.mustClose)
         #expect(!Refusal.forbidden.answer.mustClose)
         #expect(!Refusal.limited(verdict).answer.mustClose)
     }
 
     @Test func everyTextCanStandUnescapedInAProblemDocument() {
         var refusals: [Refusal] = [
-            .unrouted, .methodNotAllowed(allow: []), .guessing(verdict), .limited(verdict), .solutionRequired,
+            .unrouted, .methodNotAllowed(allow: []), .tunnelRefused(allow: []), .guessing(verdict), .limited(verdict),
+            .solutionRequired,
             .forbidden, .headTimeout, .bodyTimeout, .bodyTooSlow, .auditUnavailable, .overloaded, .crowded,
             .unauthenticated(.missing),
             .unauthenticated(.contradictory), .unauthenticated(.keysUnavailable(issuer: "i")),
