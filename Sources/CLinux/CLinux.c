@@ -130,15 +130,31 @@ int tollgate_adopt(int descriptor) {
     return fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
-int tollgate_listen(const struct tollgate_address *address, int backlog, int shares) {
-    int family = address->storage.ss_family;
-    int descriptor = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+static int bound(const struct tollgate_address *address, int shares) {
+    int descriptor = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -errno;
     int on = 1;
     if (setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
         (shares && setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
-        bind(descriptor, (const struct sockaddr *)&address->storage, address->length) < 0 ||
-        listen(descriptor, backlog) < 0) {
+        bind(descriptor, (const struct sockaddr *)&address->storage, address->length) < 0) {
+        int failure = -errno;
+        close(descriptor);
+        return failure;
+    }
+    return descriptor;
+}
+
+int tollgate_check_free(const struct tollgate_address *address) {
+    int descriptor = bound(address, 0);
+    if (descriptor < 0) return descriptor;
+    close(descriptor);
+    return 0;
+}
+
+int tollgate_listen(const struct tollgate_address *address, int backlog, int shares) {
+    int descriptor = bound(address, shares);
+    if (descriptor < 0) return descriptor;
+    if (listen(descriptor, backlog) < 0) {
         int failure = -errno;
         close(descriptor);
         return failure;

@@ -105,7 +105,9 @@ package final class GatewayServer: Sendable {
     /// Starts the workers, which all take connections of every listener. Returns the ports, in the order of the options.
     ///
     /// A listener takes over those of the `inherited` sockets that are at its address, and opens its own where there is none.
+    /// Without any, nobody else may listen at its address.
     package func start(inheriting inherited: [ListeningSocket] = []) async throws -> [Int] {
+        if inherited.isEmpty { try checkFree() }
         shared.verifiers.start()
         shared.hashers.start()
         for (index, reactor) in reactors.enumerated() {
@@ -124,12 +126,29 @@ package final class GatewayServer: Sendable {
         return ports
     }
 
-    private func listen(
-        _ listener: ListenerAddress, inheriting inherited: [ListeningSocket]
-    ) async throws(ServerError) -> Int {
+    private static func address(of listener: ListenerAddress) throws(ServerError) -> StreamAddress {
         guard let address = StreamAddress(resolving: listener.host, port: listener.port) else {
             throw .cannotListen(listener, reason: "the host has no address")
         }
+        return address
+    }
+
+    /// All of them before any is opened: listeners of one gateway may overlap.
+    private func checkFree() throws(ServerError) {
+        for listener in options.listeners {
+            let address = try Self.address(of: listener)
+            do throws(ReactorError) {
+                try ListeningSocket.checkFree(address)
+            } catch {
+                throw .cannotListen(listener, reason: "\(error)")
+            }
+        }
+    }
+
+    private func listen(
+        _ listener: ListenerAddress, inheriting inherited: [ListeningSocket]
+    ) async throws(ServerError) -> Int {
+        let address = try Self.address(of: listener)
         var found = inherited.filter { $0.isAt(address) }
         do throws(ReactorError) {
             if found.isEmpty {

@@ -32,6 +32,15 @@ package final class ListeningSocket: Sendable {
         self.address = StreamAddress(local)
     }
 
+    /// Throws where somebody listens at the address already, also where that one shares it: two gateways that know nothing of each
+    /// other would each get a part of the connections.
+    package static func checkFree(_ address: StreamAddress) throws(ReactorError) {
+        var raw = address.raw
+        // Unsafe: reads the structure during the call.
+        let result = unsafe tollgate_check_free(&raw)
+        guard result == 0 else { throw ReactorError(call: "bind", code: -result) }
+    }
+
     /// Takes over a descriptor that this process was started with. `nil`, and the descriptor is left alone, where it is no
     /// listening TCP socket.
     package init?(inheriting descriptor: Int32) {

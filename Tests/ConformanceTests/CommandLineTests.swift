@@ -54,6 +54,18 @@ extension Conformance {
             #expect(!run.errors.contains("Fatal error"))
         }
 
+        @Test("serve: an address at which another gateway listens is an error")
+        func serveBeside() throws {
+            let origin = try RawOrigin()
+            let first = try Fixture { _ in Configuration.oracle(origin) }
+            let taken: Literal = ["name": "public", "address": .string("127.0.0.1:\(first.gateway.port)")]
+            try write(
+                Self.frame.merging(Configuration.contract(origin)).merging(["listeners": [taken]]).bytes)
+            let run = try tollgate("serve")
+            #expect(run.status == 1, "\(run.errors)")
+            #expect(run.errors.contains("Address already in use"), "\(run.errors)")
+        }
+
         @Test("check: 78 and every error at once with file, line, column and the nearest valid name")
         func checkBad() throws {
             let text = """

@@ -29,6 +29,15 @@ struct ListeningSocketTests {
         #expect(throws: ReactorError.self) { try ListeningSocket(at: alone.address, shares: false) }
     }
 
+    @Test("whether an address is free does not depend on who shares it")
+    func free() throws {
+        let taken = try ListeningSocket(at: loopback())
+        #expect(throws: ReactorError.self) { try ListeningSocket.checkFree(taken.address) }
+        let everywhere = try #require(StreamAddress(literal: "0.0.0.0", port: taken.address.port))
+        #expect(throws: ReactorError.self) { try ListeningSocket.checkFree(everywhere) }
+        try ListeningSocket.checkFree(try loopback())
+    }
+
     @Test("a descriptor is taken over where it listens, and else left alone")
     func inheriting() throws {
         let first = try ListeningSocket(at: loopback())

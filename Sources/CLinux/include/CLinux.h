@@ -48,6 +48,8 @@ int tollgate_listening_address(int descriptor, struct tollgate_address *address)
 
 // Non-blocking, close-on-exec sockets with TCP_NODELAY. Several may listen at one address where each `shares` it.
 int tollgate_listen(const struct tollgate_address *address, int backlog, int shares);
+// An error where somebody listens at the address already, also where that one shares it.
+int tollgate_check_free(const struct tollgate_address *address);
 // Makes a socket that another process has opened like those that are opened here.
 int tollgate_adopt(int descriptor);
 int tollgate_accept(int descriptor, struct tollgate_address *peer);
