@@ -16,14 +16,18 @@ extension Gatekeeper {
     func clientCell(_ principal: Principal, now: Now) -> Cell {
         let limits = snapshot.limits
         let quota = principal.solution.flatMap { limits.overrides[$0] } ?? limits.quota
-        let (namespace, name): (UInt8, String) =
+        // Two issuers may name their clients alike: the issuer is part of the key. A solution is one, whoever names it.
+        let issuer = principal.issuer ?? ""
+        let key =
             switch limits.scope {
-            case .client: (Namespace.client, principal.client)
-            case .solution: (Namespace.solution, principal.solution ?? principal.client)
-            case .subject: (Namespace.subject, principal.subject ?? principal.client)
+            case .client: LimiterKey(namespace: Namespace.client, qualifier: issuer, principal.client)
+            case .solution:
+                principal.solution.map { LimiterKey(namespace: Namespace.solution, $0) }
+                    ?? LimiterKey(namespace: Namespace.client, qualifier: issuer, principal.client)
+            case .subject:
+                LimiterKey(
+                    namespace: Namespace.subject, qualifier: issuer, principal.subject ?? principal.client)
             }
-        // Two issuers may name their clients alike: the issuer is part of the key.
-        let key = LimiterKey(namespace: namespace, qualifier: principal.issuer ?? "", name)
         return shared.limiter.cell(for: key, quota: quota, now: now.monotonic)
     }
 

@@ -39,8 +39,7 @@ package enum ServerError: Error, CustomStringConvertible {
     package var description: String {
         switch self {
         case .cannotListen(let address, let reason):
-            "listener \"\(address.name)\" cannot listen on \(address.host):\(address.port): \(reason). "
-                + "Is another process on that port?"
+            "listener \"\(address.name)\" cannot listen on \(address.host):\(address.port): \(reason)."
         }
     }
 }

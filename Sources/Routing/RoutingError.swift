@@ -38,7 +38,7 @@ package enum RoutingError: Error, Sendable, Equatable, CustomStringConvertible {
         case .prefixNotOfPattern(let prefix, let pattern):
             "prefix \(prefix) is not how \(pattern) begins; use the pattern's own first segments"
         case .unknownCapture(let template, let name, let known):
-            "\(template) uses {\(name)}, which the path does not capture; it has \(known.joined(separator: ", "))"
+            "\(template) uses {\(name)}, which the path does not capture; it has \(known.isEmpty ? "none" : known.joined(separator: ", "))"
         case .noResourceType(let template): "resource \(template) must be type:/path, such as thing:/{rest}"
         }
     }

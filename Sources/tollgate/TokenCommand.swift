@@ -47,6 +47,8 @@ extension TokenCommand {
                 throw ValidationError(
                     "\(configuration.file) has no solution \"\(solution)\"; it has \(known.isEmpty ? "none" : known).")
             }
+            // What cannot be read again would keep the gateway from starting, and every other token from being revoked.
+            if let defect = label.flatMap(textDefect) { throw ValidationError("The label \(defect).") }
             let now = SystemClock.now()
             let expiry = try expires.map { try Moment.ahead($0, of: now).seconds }
             if let expiry, expiry <= now.unix { throw ValidationError("--expires lies in the past.") }
@@ -64,11 +66,12 @@ extension TokenCommand {
                         created: now.unix))
                 return true
             }
-            Console.out(minted.token)
+            // First, so that its id is known even where the token itself cannot be written.
             Console.error(
                 "Token \(id) of \(solution), \(expiry.map { "good until \(Timestamp.text($0))" } ?? "good for ever")."
                     + " It is not shown again; \(settings.tokens.file) keeps its SHA-256."
                     + " To end it: tollgate token revoke \(id)")
+            Console.out(minted.token)
         }
     }
 

@@ -34,6 +34,22 @@ extension Conformance {
             #expect(Double(state["r"] ?? .max) <= 258 + seconds * 6 + 2)
         }
 
+        @Test("what waits for a restart is said at each reload, and not what runs already")
+        func fixedWorkers() throws {
+            let fixture = try Fixture { Configuration.contract($0).merging(["workers": 2]) }
+            func warnings(_ workers: Int, _ reload: Int) throws -> Int {
+                try fixture.gateway.rewrite(
+                    Configuration.contract(fixture.origin).merging(["workers": .integer(Int64(workers))]))
+                fixture.gateway.signal(Self.hangup)
+                let lines = { fixture.gateway.standardError.split(separator: "\n") }
+                #expect(eventually { lines().count { $0.contains("is in force") } == reload })
+                return lines().count { $0.contains("only after a restart") && $0.contains("workers") }
+            }
+            #expect(try warnings(1, 1) == 1)
+            #expect(try warnings(1, 2) == 2)
+            #expect(try warnings(2, 3) == 2)
+        }
+
         @Test("what a reload cannot change of a listener is said")
         func fixedListener() throws {
             let fixture = try Fixture()

@@ -106,7 +106,8 @@ import Testing
                     "4:73: error: $.routes[1].rewrite: prefix /z is not how /b begins; use the pattern's own first"
                         + " segments",
                     "5:73: error: $.routes[2].rewrite: \"replacePrefix\" and \"with\" belong together; give both",
-                    "6:73: error: $.routes[3].rewrite: /{rest} uses {rest}, which the path does not capture; it has ",
+                    "6:73: error: $.routes[3].rewrite: /{rest} uses {rest}, which the path does not capture; it has"
+                        + " none",
                     "7:73: error: $.routes[4].rewrite: one of \"stripPrefix\", \"replacePrefix\", \"path\" is needed",
                     "8:97: error: $.routes[5].policy.resource: resource / must be type:/path, such as thing:/{rest}",
                 ])
@@ -164,6 +165,22 @@ import Testing
             fixture.problems(text) == [
                 "p.json:2:71: warning: $.entries.a.namespaces: no request tells its namespace, so that this entry takes"
                     + " away and grants nothing"
+            ])
+    }
+
+    @Test func aNameThatWouldBeACommentIsAnError() {
+        let advice =
+            "a name that begins with \"$\" or \"x-\" is a comment, and nothing is made of it; choose another name, or write"
+            + " a text here"
+        let text = """
+            {"upstreams": {"u": {"endpoints": ["http://h:1"]}, "$comment": "one", "x-u": {"endpoints": ["nonsense"]}},
+            "solutions": {"s": {}, "x-owner": ["me"], "$s": {}},
+            "routes": [{"name": "r", "match": {"path": "/r"}, "upstream": "u", "x-owner": {"team": 1}}]}
+            """
+        #expect(
+            fixture.problems(text) == [
+                "gateway.json:1:78: error: $.upstreams['x-u']: \(advice)",
+                "gateway.json:2:49: error: $.solutions['$s']: \(advice)",
             ])
     }
 

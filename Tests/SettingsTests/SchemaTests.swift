@@ -37,7 +37,8 @@ import Testing
         #"{"worker": 1}"#, #"{"workers": -1}"#, #"{"workers": "four"}"#, #"{"listeners": []}"#,
         #"{"issuers": {"a": {}}}"#, #"{"issuers": {"a b": {"issuer":"x","audiences":["y"],"keys":{"url":"z"}}}}"#,
         #"{"limits": {"idleTimeout": "soon"}}"#, #"{"rateLimit": {"per": "planet"}}"#,
-        #"{"upstreams": {"a": {"endpoints": []}}}"#, #"{"policies": {"p": {"file": "a", "document": {}}}}"#,
+        #"{"upstreams": {"a": {"endpoints": []}}}"#, #"{"solutions": {"x-team": {}}}"#, #"{"policies": {"$p": {}}}"#,
+        #"{"policies": {"p": {"file": "a", "document": {}}}}"#,
         #"{"routes": [{"name": "r", "match": {"path": ""}, "upstream": "u"}]}"#,
     ])
     func itRefusesWhatTheReaderRefuses(_ text: String) throws {

@@ -1,7 +1,8 @@
 import Glibc
 
-/// Writes all bytes to a descriptor; what cannot be written has nowhere to be reported and is dropped.
-package func write(_ bytes: [UInt8], to descriptor: Int32) {
+/// Writes all bytes to a descriptor. What cannot be written is dropped; returns whether nothing was.
+@discardableResult
+package func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     var rest = bytes[...]
     while !rest.isEmpty {
         let count = unsafe rest.withUnsafeBytes { bytes in
@@ -11,7 +12,8 @@ package func write(_ bytes: [UInt8], to descriptor: Int32) {
         if count > 0 {
             rest = rest.dropFirst(count)
         } else if errno != EINTR {
-            return
+            return false
         }
     }
+    return true
 }

@@ -7,17 +7,8 @@ extension Kind where Value == String {
             schema: { _ in .members(["type": .text("string"), "minLength": .integer(1)]) },
             read: { json, reading in
                 guard let text = reading.text(json) else { return nil }
-                guard !text.isEmpty else {
-                    reading.error("the text is empty; write something or leave the member out", at: json)
-                    return nil
-                }
-                guard text.utf8.count <= 4096 else {
-                    reading.error("the text is longer than 4096 bytes", at: json)
-                    return nil
-                }
-                guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) })
-                else {
-                    reading.error("the text holds a control character; remove it", at: json)
+                if let defect = textDefect(of: text) {
+                    reading.error("the text \(defect)", at: json)
                     return nil
                 }
                 return text
@@ -127,6 +118,14 @@ extension Kind where Value == String {
             },
             write: { .text($0) })
     }
+}
+
+/// Why a text may not stand in a configuration or in a file of tokens, and the way out; nil where it may.
+package func textDefect(of text: String) -> String? {
+    if text.isEmpty { return "is empty; write something or leave it out" }
+    if text.utf8.count > 4096 { return "is longer than 4096 bytes; shorten it" }
+    let isControl = text.unicodeScalars.contains { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) }
+    return isControl ? "holds a control character; remove it" : nil
 }
 
 /// Letters, digits, dot, underscore and hyphen.

@@ -129,7 +129,10 @@ extension Kind {
                     "propertyNames": .members([
                         "anyOf": .list([names.schema(&definitions), .members(["pattern": .text("^(\\$|x-)")])])
                     ]),
-                    "patternProperties": .members(["^(?!\\$|x-)": shape().reference(in: &definitions)]),
+                    "patternProperties": .members([
+                        "^(?!\\$|x-)": shape().reference(in: &definitions),
+                        "^(\\$|x-)": .members(["not": .members(["type": .text("object")])]),
+                    ]),
                 ])
             },
             read: { json, reading in
@@ -138,7 +141,16 @@ extension Kind {
                     return nil
                 }
                 return members.compactMap { member in
-                    if isComment(member.name) { return nil }
+                    if isComment(member.name) {
+                        // Somebody may mean one of these by it, which must not be lost without a word.
+                        guard member.value.object != nil else { return nil }
+                        reading.at(.member(member.name)) {
+                            $0.error(
+                                "a name that begins with \"$\" or \"x-\" is a comment, and nothing is made of it; choose another name,"
+                                    + " or write a text here", at: member.value)
+                        }
+                        return nil
+                    }
                     return reading.at(.member(member.name)) { reading in
                         let name = JSON(offset: member.nameOffset, value: .string(member.name))
                         _ = names.read(name, &reading)

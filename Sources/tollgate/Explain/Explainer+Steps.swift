@@ -47,7 +47,7 @@ extension Explainer {
                 ExplanationStep(name: "solution", passed: false, summary: "The route must know it, and it is unknown."))
             return
         }
-        explanation.steps += limited(limit, scope: "the client \(admission.principal.client)")
+        explanation.steps += limited(limit, scope: owner(of: admission.principal))
         if case .limited? = refusal { return }
         explanation.steps += decided(
             route, head, subjects: admission.principal.subjects, resource: resource, entry: entry, refusal: refusal)
@@ -90,12 +90,23 @@ extension Explainer {
         return steps
     }
 
+    /// Whose bucket it is, as `Gatekeeper` finds it.
+    private func owner(of principal: Principal) -> String {
+        let client = "the client \(principal.client)"
+        return switch publication.snapshot.limits.scope {
+        case .client: client
+        case .solution: principal.solution.map { "the solution \($0)" } ?? client
+        case .subject: principal.subject.map { "the subject \($0)" } ?? client
+        }
+    }
+
     private func limited(_ limit: LimitVerdict?, scope: String) -> [ExplanationStep] {
         guard let limit else { return [] }
         return [
             ExplanationStep(
                 name: "limit", passed: limit.isAllowed,
-                summary: "A bucket of \(limit.limit), refilled in \(limit.windowSeconds) s, belongs to \(scope).",
+                summary:
+                    "A bucket of \(limit.burst), refilled by \(limit.limit) in \(limit.windowSeconds) s, belongs to \(scope).",
                 facts: [("note", "Shown full: only the running gateway knows what is left in it.")])
         ]
     }

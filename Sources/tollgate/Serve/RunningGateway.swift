@@ -29,6 +29,8 @@ final class RunningGateway: Sendable {
     private let admin = NIOLockedValueBox<AdminServer?>(nil)
     private let adminSocket = NIOLockedValueBox<ListeningSocket?>(nil)
     private let state: NIOLockedValueBox<State>
+    /// What the process began with: of that, some things stay until it ends.
+    private let started: GatewaySettings
 
     /// The configuration in force.
     var plan: Plan { state.withLockedValue { $0.plan } }
@@ -44,6 +46,7 @@ final class RunningGateway: Sendable {
         self.registry = registry
         self.keyClient = keyClient
         self.tickets = tickets
+        started = plan.settings
         state = NIOLockedValueBox(State(plan: plan, sources: sources, configuredAt: SystemClock.now().unix))
     }
 
@@ -199,7 +202,7 @@ final class RunningGateway: Sendable {
                 state.configuredAt = SystemClock.now().unix
             }
             for warning in new.warnings where !old.warnings.contains(warning) { log.warning("\(warning)") }
-            for name in Self.fixed(old.settings, new.settings) {
+            for name in Self.fixed(started, new.settings) {
                 log.warning("A change takes effect only after a restart.", metadata: ["member": "\(name)"])
             }
             log.notice("\(subject) is in force.")

@@ -1,3 +1,4 @@
+import Foundation
 import TestKit
 import Testing
 
@@ -33,6 +34,33 @@ import Testing
             let run = try workspace.run("token", "create", "--solution", "acme-lamps", "--expires=\(expires)")
             #expect(run.status == 64, "\(expires)")
         }
+    }
+
+    /// It would keep the file from being read, and with it the gateway from starting.
+    @Test(arguments: ["", "night\nly", "\u{7f}", "\u{85}", String(repeating: "a", count: 4097)])
+    func aLabelThatCannotBeReadIsBadUsage(_ label: String) throws {
+        let workspace = try Workspace()
+        let run = try workspace.run("token", "create", "--solution", "acme-lamps", "--label", label)
+        #expect(run.status == 64, "\(run.errors)")
+        #expect(run.output.isEmpty)
+        #expect(try workspace.run("token", "list").output.split(separator: "\n").count == 2)
+    }
+
+    @Test func aTokenThatNobodyGetsIsAFailure() throws {
+        let workspace = try Workspace()
+        let process = Process()
+        process.executableURL = URL(filePath: GatewayProcess.executable)
+        process.arguments = ["token", "create", "--solution", "acme-lamps"]
+        process.currentDirectoryURL = URL(filePath: workspace.directory)
+        process.standardOutput = FileHandle(forWritingAtPath: "/dev/full")
+        let errors = Pipe()
+        process.standardError = errors
+        try process.run()
+        let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 1)
+        #expect(text.contains("tollgate token revoke t"), "\(text)")
+        #expect(text.contains("standard output cannot be written"), "\(text)")
     }
 
     @Test func aTokenOfTheConfigurationIsRemovedByHand() throws {
