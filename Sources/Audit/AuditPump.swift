@@ -43,6 +43,9 @@ package final class AuditPump {
     private var pending: [UInt8] = []
     private var written = 0
     private var pendingRecords: UInt64 = 0
+    /// Losses that the last lines of the batch tell of, and how many lines tell of counts.
+    private var pendingLost: UInt64 = 0
+    private var pendingCounts: UInt64 = 0
     private var lastSync: Int64?
     private var isSyncFailing = false
     /// Records lost before the failure that was told last; nil while all is well.
@@ -160,13 +163,19 @@ package final class AuditPump {
         }
     }
 
-    /// Records that would be lost if the process ended now: in the rings and in the batch that is being written.
+    /// Records that are lost if the process ends now: in the rings, in the batch that is being written, and those that found no
+    /// room before, where the trail does not tell of them.
     ///
     /// Takes them out of the rings: only for the end.
     func abandon() -> UInt64 {
-        var count: UInt64 = 0
-        for index in pending.indices where index >= written && pending[index] == UInt8(ascii: "\n") { count += 1 }
-        for ring in rings { count += UInt64(ring.consume { _ in true }) }
+        var count = pendingLost &+ events.lost
+        var lines: UInt64 = 0
+        for index in pending.indices where index >= written && pending[index] == UInt8(ascii: "\n") { lines += 1 }
+        count += lines - min(lines, pendingCounts)
+        for (ring, seen) in zip(rings, seenDropped) {
+            count += UInt64(ring.consume { _ in true })
+            count += ring.dropped &- seen
+        }
         return count
     }
 
@@ -228,17 +237,24 @@ package final class AuditPump {
     /// The counts come after the records that were in the rings when others found no room.
     private func sealCounts() -> Bool {
         if events.lost > 0 {
-            guard sealEvent("lost", "\"count\":\(events.lost)") else { return false }
+            guard sealCount("lost", "\"count\":\(events.lost)") else { return false }
+            pendingLost += events.lost
             events.lost = 0
         }
         if events.refused > 0 {
-            guard sealEvent("refused", "\"count\":\(events.refused)") else { return false }
+            guard sealCount("refused", "\"count\":\(events.refused)") else { return false }
             events.refused = 0
         }
         if events.unsynced > 0 {
-            guard sealEvent("unsynced", "\"bytes\":\(events.unsynced)") else { return false }
+            guard sealCount("unsynced", "\"bytes\":\(events.unsynced)") else { return false }
             events.unsynced = 0
         }
+        return true
+    }
+
+    private func sealCount(_ name: StaticString, _ members: String) -> Bool {
+        guard sealEvent(name, members) else { return false }
+        pendingCounts += 1
         return true
     }
 
@@ -271,6 +287,8 @@ package final class AuditPump {
         pending.removeAll(keepingCapacity: true)
         written = 0
         pendingRecords = 0
+        pendingLost = 0
+        pendingCounts = 0
         // While fsync fails, a write that succeeds proves nothing.
         return isSyncFailing || note(nil)
     }

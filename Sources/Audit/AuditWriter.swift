@@ -81,7 +81,7 @@ package final class AuditWriter: Sendable {
     /// Drains the rings, brings everything to the disk, ends the thread and unlocks the directory.
     ///
     /// The loops must have stopped appending. Blocks, on a disk that refuses for at most `stopPatience`; see `hasten`. Returns how
-    /// many records could not be written; a second call does nothing and returns the same.
+    /// many records are lost that the trail does not tell of; a second call does nothing and returns the same.
     @discardableResult
     package func stop() -> UInt64 {
         shared.requestStop()

@@ -207,7 +207,7 @@ extension Refusal {
         case .missing:
             RefusalAnswer(
                 status: 401, outcome: .unauthenticated, reason: "no-credential",
-                detail: "This route needs a credential: a bearer token, an API token, or Basic solution-id:secret.",
+                detail: "This route needs a credential of a kind that it takes; there is none in the request.",
                 challenge: .bare)
         case .malformed(let detail):
             RefusalAnswer(

@@ -8,7 +8,8 @@ struct HealthCommand: AsyncParsableCommand {
         abstract: "Ask a running gateway whether it takes requests.",
         discussion: """
             Asks GET /health/ready on the admin address of the configuration, within two seconds. Exit code 0 when the \
-            gateway is ready, 1 when it drains, refuses requests because it could not record them, or does not answer. \
+            gateway is ready, 1 when it drains, refuses requests because it could not record them, or does not answer, \
+            78 when the configuration has errors. \
             Made for container health checks.
             """)
 

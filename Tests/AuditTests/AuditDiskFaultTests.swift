@@ -35,6 +35,28 @@ import Testing
         }
     }
 
+    @Test(arguments: [0, 1, 2, 3])
+    func atTheEndAllAreCountedThatAreNotOnTheDisk(rounds: Int) throws {
+        try withDirectory { directory in
+            let disk = FaultyDisk()
+            let ring = try AuditRing(capacity: 1)
+            let pump = try AuditPump(
+                AuditSettings(directory: directory), rings: [ring], clock: TestClock().clock, files: disk.calls)
+            ring.appendSample()
+            #expect(pump.step() == .caughtUp)
+            disk.state.withLockedValue { $0.space = 0 }
+            var asked: UInt64 = 0
+            for _ in 0..<rounds {
+                while ring.appendSample() { asked += 1 }
+                ring.appendSample()
+                asked += 2
+                #expect(pump.step() == .stuck)
+            }
+            ring.appendSample()
+            #expect(pump.abandon() == asked + 1)
+        }
+    }
+
     @Test func aFailureAndItsEndAreToldOnceEach() throws {
         try withDirectory { directory in
             let disk = FaultyDisk()
