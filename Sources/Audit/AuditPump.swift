@@ -43,9 +43,9 @@ package final class AuditPump {
     private var pending: [UInt8] = []
     private var written = 0
     private var pendingRecords: UInt64 = 0
-    /// Losses that the last lines of the batch tell of, and how many lines tell of counts.
+    /// Losses that the last lines of the batch tell of, and how many lines are no records.
     private var pendingLost: UInt64 = 0
-    private var pendingCounts: UInt64 = 0
+    private var pendingEvents: UInt64 = 0
     private var lastSync: Int64?
     private var isSyncFailing = false
     /// Records lost before the failure that was told last; nil while all is well.
@@ -171,7 +171,7 @@ package final class AuditPump {
         var count = pendingLost &+ events.lost
         var lines: UInt64 = 0
         for index in pending.indices where index >= written && pending[index] == UInt8(ascii: "\n") { lines += 1 }
-        count += lines - min(lines, pendingCounts)
+        count += lines - min(lines, pendingEvents)
         for (ring, seen) in zip(rings, seenDropped) {
             count += UInt64(ring.consume { _ in true })
             count += ring.dropped &- seen
@@ -237,24 +237,18 @@ package final class AuditPump {
     /// The counts come after the records that were in the rings when others found no room.
     private func sealCounts() -> Bool {
         if events.lost > 0 {
-            guard sealCount("lost", "\"count\":\(events.lost)") else { return false }
+            guard sealEvent("lost", "\"count\":\(events.lost)") else { return false }
             pendingLost += events.lost
             events.lost = 0
         }
         if events.refused > 0 {
-            guard sealCount("refused", "\"count\":\(events.refused)") else { return false }
+            guard sealEvent("refused", "\"count\":\(events.refused)") else { return false }
             events.refused = 0
         }
         if events.unsynced > 0 {
-            guard sealCount("unsynced", "\"bytes\":\(events.unsynced)") else { return false }
+            guard sealEvent("unsynced", "\"bytes\":\(events.unsynced)") else { return false }
             events.unsynced = 0
         }
-        return true
-    }
-
-    private func sealCount(_ name: StaticString, _ members: String) -> Bool {
-        guard sealEvent(name, members) else { return false }
-        pendingCounts += 1
         return true
     }
 
@@ -262,7 +256,9 @@ package final class AuditPump {
         var line = Array("{\"time\":\"".utf8)
         line.append(contentsOf: AuditTime.render(clock.unix()))
         line.append(contentsOf: "\",\"event\":\"\(name)\",\(members)".utf8)
-        return seal(line.span)
+        guard seal(line.span) else { return false }
+        pendingEvents += 1
+        return true
     }
 
     // MARK: - Writing
@@ -288,7 +284,7 @@ package final class AuditPump {
         written = 0
         pendingRecords = 0
         pendingLost = 0
-        pendingCounts = 0
+        pendingEvents = 0
         // While fsync fails, a write that succeeds proves nothing.
         return isSyncFailing || note(nil)
     }

@@ -222,7 +222,7 @@ final class AuditThread: Sendable {
             patience -= Int64(Wait.stuck)
             isWritten = pump.flush()
         }
-        let abandoned = isWritten ? 0 : pump.abandon()
+        let abandoned = pump.abandon()
         let late = requests.withLockedValue { requests in
             requests.hasStopped = true
             requests.abandoned = abandoned

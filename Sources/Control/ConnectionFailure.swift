@@ -1,3 +1,4 @@
+import AsyncHTTPClient
 import Glibc
 import NIOCore
 import NIOHTTP1
@@ -25,6 +26,8 @@ package struct ConnectionFailure: Error, Sendable, CustomStringConvertible {
             return error.errorDescription
         case ChannelError.connectTimeout:
             return "it took too long"
+        case let error as HTTPClientError where error == .connectTimeout || error == .deadlineExceeded:
+            return "no connection came about in time"
         case ChannelError.eof:
             return "the connection was closed"
         case is HTTPParserError:

@@ -119,10 +119,9 @@ extension Refusal {
                 status: 405, outcome: .unrouted, reason: "method",
                 detail: "This path does not take this method; see Allow.", allow: allow)
         case .tunnelRefused(let allow):
-            // Who has not waited for the answer has sent what is for the tunnel, which must not be read as a request.
             RefusalAnswer(
                 status: 405, outcome: .unrouted, reason: "method",
-                detail: "Tunnels are not opened here; see Allow.", mustClose: true, allow: allow)
+                detail: "Tunnels are not opened here; see Allow.", allow: allow)
         case .unauthenticated(let failure): Self.answer(to: failure)
         case .guessing(let verdict):
             RefusalAnswer(

@@ -1,7 +1,7 @@
 /// Who a caller is, once that is proven: what policies, limits, upstream headers and audit records go by.
 ///
 /// No text in here holds a control character, or begins or ends with a blank: Authentication refuses a token that would put one
-/// there.
+/// there, and Settings a solution's subject.
 package struct Principal: Sendable, Equatable {
     /// The subjects policies name, most significant first; empty for an anonymous caller.
     package var subjects: [String]

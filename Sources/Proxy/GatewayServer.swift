@@ -104,9 +104,9 @@ package final class GatewayServer: Sendable {
     /// Starts the workers, which all take connections of every listener. Returns the ports, in the order of the options.
     ///
     /// A listener takes over those of the `inherited` sockets that are at its address, and opens its own where there is none.
-    /// Without any, nobody else may listen at its address.
+    /// Where it takes over none, nobody else may listen there.
     package func start(inheriting inherited: [ListeningSocket] = []) async throws -> [Int] {
-        if inherited.isEmpty { try checkFree() }
+        try checkFree(but: inherited)
         shared.verifiers.start()
         shared.hashers.start()
         for (index, reactor) in reactors.enumerated() {
@@ -132,9 +132,10 @@ package final class GatewayServer: Sendable {
         return address
     }
 
-    /// All of them before any is opened: listeners of one gateway may overlap.
-    private func checkFree() throws(ServerError) {
-        for listener in options.listeners {
+    /// All of them before any is opened: listeners of one gateway may overlap. At the ports of what it takes over the process
+    /// before listens itself.
+    private func checkFree(but inherited: [ListeningSocket]) throws(ServerError) {
+        for listener in options.listeners where !inherited.contains(where: { $0.address.port == listener.port }) {
             let address = try Self.address(of: listener)
             do throws(ReactorError) {
                 try ListeningSocket.checkFree(address)

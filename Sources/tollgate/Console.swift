@@ -7,7 +7,7 @@ import Glibc
 /// A command whose output nobody gets has failed, whatever it did.
 enum Console {
     static func out(_ line: String) {
-        print(Array((line + "\n").utf8))
+        out(Array((line + "\n").utf8))
     }
 
     /// A line of bytes as they are.
@@ -16,10 +16,11 @@ enum Console {
         bytes.reserveCapacity(line.count + 1)
         for index in line.indices { bytes.append(line[index]) }
         bytes.append(UInt8(ascii: "\n"))
-        print(bytes)
+        out(bytes)
     }
 
-    private static func print(_ bytes: [UInt8]) {
+    /// Text as it is, with its own line ends.
+    static func out(_ bytes: [UInt8]) {
         guard !write(bytes, to: STDOUT_FILENO) else { return }
         error("Error: standard output cannot be written.")
         exit(EXIT_FAILURE)

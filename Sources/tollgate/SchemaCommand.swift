@@ -18,9 +18,9 @@ struct SchemaCommand: ParsableCommand {
     func run() throws {
         let schema = Settings.schema()
         if markdown {
-            write(Array(try ConfigurationReference(schema: schema).render().utf8), to: STDOUT_FILENO)
+            Console.out(Array(try ConfigurationReference(schema: schema).render().utf8))
         } else {
-            write(schema, to: STDOUT_FILENO)
+            Console.out(schema)
         }
     }
 }

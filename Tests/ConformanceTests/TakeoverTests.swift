@@ -210,7 +210,14 @@ extension Conformance {
                 Configuration.contract(fixture.origin).merging(["audit": ["enabled": false]]))
             let run = try GatewayProcess.run(["serve", "--config", "gateway.json"], in: fixture.gateway.directory)
             #expect(run.status != 0)
-            #expect(run.errors.contains("cannot listen"), "\(run.errors)")
+            #expect(run.errors.contains("listener \"public\" cannot listen"), "\(run.errors)")
+            let elsewhere: Literal = ["name": "public", "address": "127.0.0.1:0"]
+            try fixture.gateway.rewrite(
+                Configuration.contract(fixture.origin).merging([
+                    "audit": ["enabled": false], "listeners": [elsewhere],
+                ]))
+            let again = try GatewayProcess.run(["serve", "--config", "gateway.json"], in: fixture.gateway.directory)
+            #expect(again.errors.contains("listener \"admin\" cannot listen"), "\(again.errors)")
         }
     }
 }

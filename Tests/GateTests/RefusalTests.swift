@@ -59,7 +59,6 @@ import Wire
         for reason in MalformedRequest.allCases { #expect(Refusal.malformed(reason).answer.mustClose) }
         for reason in MalformedBody.allCases { #expect(Refusal.malformedBody(reason).answer.mustClose) }
         for defect in PathDefect.allCases { #expect(Refusal.path(defect).answer.status == 400) }
-        #expect(Refusal.tunnelRefused(allow: []).answer.mustClose)
         #expect(!Refusal.forbidden.answer.mustClose)
         #expect(!Refusal.limited(verdict).answer.mustClose)
     }

@@ -168,6 +168,15 @@ import Testing
             ])
     }
 
+    @Test func aSubjectThatNoFieldCanHoldIsAnError() {
+        let text = #"{"solutions": {"s": {"subjects": ["a:b", "a:b ", " a"]}}}"#
+        #expect(
+            fixture.problems(text).filter { $0.contains("error") } == [
+                "gateway.json:1:42: error: $.solutions.s.subjects[1]: the text begins or ends with a blank; remove it",
+                "gateway.json:1:50: error: $.solutions.s.subjects[2]: the text begins or ends with a blank; remove it",
+            ])
+    }
+
     @Test func aNameThatWouldBeACommentIsAnError() {
         let advice =
             "a name that begins with \"$\" or \"x-\" is a comment, and nothing is made of it; choose another name, or write"

@@ -20,7 +20,7 @@ package struct SolutionSettings: Sendable, Named {
             Field(
                 "secretHash", \.secretHash, .optional(.passwordHash),
                 "The hash ($scrypt$…) of the secret that Basic solution-id:secret presents; null for no secret."),
-            Field("subjects", \.subjects, .list(.text), "The subjects of a caller that is the solution itself."),
+            Field("subjects", \.subjects, .list(.subject), "The subjects of a caller that is the solution itself."),
             Field(
                 "rateLimit", \.rateLimit, .optional(.object(QuotaSettings.shape)),
                 "Its own limit; null for the general one."),

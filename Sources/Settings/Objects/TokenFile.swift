@@ -64,7 +64,8 @@ package struct TokenFile: Sendable, Equatable {
     package static func parse(_ bytes: [UInt8], file: String) throws(SettingsError) -> TokenFile {
         let nowhere = Surroundings(environment: { _ in nil }, readFile: { _ in .missing }, now: { 0 })
         var reading = Reading(
-            document: SourceDocument(file: file, bytes: bytes), directory: "", surroundings: nowhere)
+            document: SourceDocument(file: file, bytes: bytes), directory: "", surroundings: nowhere,
+            expandsVariables: false)
         do throws(JSONError) {
             let json = try JSON.parse(bytes, limits: .configuration)
             if let tokens = shape.read(json, &reading), !reading.hasErrors { return tokens }

@@ -15,14 +15,17 @@ struct Reading {
     /// More than anybody reads; each costs a walk to its line.
     private static let maximumProblems = 1000
     /// Whether `${NAME}` stands for a variable: only in the configuration itself, other files have their own notation.
-    private(set) var expandsVariables = true
+    private(set) var expandsVariables: Bool
     /// The files that hold certificates and their keys, whether they could be read or not.
     var certificateFiles: [String] = []
 
-    init(document: SourceDocument, directory: String, surroundings: Surroundings) {
+    init(
+        document: SourceDocument, directory: String, surroundings: Surroundings, expandsVariables: Bool = true
+    ) {
         self.document = document
         self.directory = directory
         self.surroundings = surroundings
+        self.expandsVariables = expandsVariables
     }
 
     /// Whether an error was found at a path of the file at hand or below it.

@@ -16,6 +16,18 @@ extension Kind where Value == String {
             write: { .text($0) })
     }
 
+    /// A text that becomes a field towards upstreams, of which a blank at either end would be no part (RFC 9110 §5.5).
+    static var subject: Kind {
+        Kind.text.map(
+            { text, json, reading in
+                guard text.utf8.first != UInt8(ascii: " "), text.utf8.last != UInt8(ascii: " ") else {
+                    reading.error("the text begins or ends with a blank; remove it", at: json)
+                    return nil
+                }
+                return text
+            }, back: { $0 })
+    }
+
     /// A name that stands in logs, metrics and other members: `[A-Za-z0-9._-]`, at most 64.
     static var name: Kind {
         constrained(

@@ -46,6 +46,16 @@ import Testing
         #expect(try workspace.run("token", "list").output.split(separator: "\n").count == 2)
     }
 
+    @Test func aLabelStaysAsItIs() throws {
+        let workspace = try Workspace()
+        for label in ["cost ${TEAM}", "a$${b", "$"] {
+            #expect(try workspace.run("token", "create", "--solution", "acme-lamps", "--label", label).status == 0)
+            let listed = try workspace.run("token", "list")
+            #expect(listed.status == 0, "\(listed.errors)")
+            #expect(listed.output.contains(" \(label)\n"), "\(listed.output)")
+        }
+    }
+
     @Test func aTokenThatNobodyGetsIsAFailure() throws {
         let workspace = try Workspace()
         let process = Process()
