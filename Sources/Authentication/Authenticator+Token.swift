@@ -114,7 +114,7 @@ extension Authenticator {
             }
         }
         if subjects.isEmpty {
-            guard let subject = claims.member("sub")?.string, !subject.isEmpty, fitsField(subject) else {
+            guard let subject = claims.member("sub")?.string, !subject.isEmpty, Principal.canHold(subject) else {
                 throw .claims
             }
             subjects.append(prefix + ":" + subject)
@@ -138,22 +138,7 @@ extension Authenticator {
         } catch {
             throw .claims
         }
-        guard values.allSatisfy(fitsField) else { throw .claims }
+        guard values.allSatisfy(Principal.canHold) else { throw .claims }
         return values
-    }
-
-    /// Whether a text can become a header field and a log line: no control characters, C1 (U+0080...U+009F) included, and no
-    /// blank at either end, where it would be none of the field (RFC 9110 §5.5), so that an upstream takes two callers for one.
-    private static func fitsField(_ text: String) -> Bool {
-        var previous: UInt8 = 0
-        let bytes = text.utf8.span
-        let blank = UInt8(ascii: " ")
-        guard bytes.isEmpty || bytes[0] != blank && bytes[bytes.count - 1] != blank else { return false }
-        for index in bytes.indices {
-            let byte = bytes[index]
-            if byte < 0x20 || byte == 0x7f || (previous == 0xc2 && byte < 0xa0) { return false }
-            previous = byte
-        }
-        return true
     }
 }

@@ -1,5 +1,4 @@
 import AsyncHTTPClient
-import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -20,8 +19,7 @@ package struct ConnectionFailure: Error, Sendable, CustomStringConvertible {
             let cause = error.connectionErrors.first?.error ?? error.dnsAError ?? error.dnsAAAAError
             return cause.map(reason) ?? "it has no address"
         case let error as IOError:
-            // Unsafe: the text is valid until the next call on this thread; it is copied here.
-            return unsafe strerror(error.errnoCode).map { unsafe String(cString: $0) } ?? "error \(error.errnoCode)"
+            return systemReason(error.errnoCode)
         case let error as SocketAddressError.UnknownHost:
             return error.errorDescription
         case ChannelError.connectTimeout:

@@ -7,9 +7,7 @@ package struct LockedFile: Sendable {
         package let description: String
 
         init(_ action: String, _ path: String, _ code: Int32 = errno) {
-            // The text is valid until the next call on this thread; it is copied here.
-            let reason = unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
-            description = "\(path) cannot be \(action): \(reason)."
+            description = "\(path) cannot be \(action): \(systemReason(code))."
         }
     }
 

@@ -19,14 +19,10 @@ extension Gatekeeper {
         // Two issuers may name their clients alike: the issuer is part of the key. A solution is one, whoever names it.
         let issuer = principal.issuer ?? ""
         let key =
-            switch limits.scope {
-            case .client: LimiterKey(namespace: Namespace.client, qualifier: issuer, principal.client)
-            case .solution:
-                principal.solution.map { LimiterKey(namespace: Namespace.solution, $0) }
-                    ?? LimiterKey(namespace: Namespace.client, qualifier: issuer, principal.client)
-            case .subject:
-                LimiterKey(
-                    namespace: Namespace.subject, qualifier: issuer, principal.subject ?? principal.client)
+            switch limits.owner(of: principal) {
+            case .client(let name): LimiterKey(namespace: Namespace.client, qualifier: issuer, name)
+            case .solution(let name): LimiterKey(namespace: Namespace.solution, name)
+            case .subject(let name): LimiterKey(namespace: Namespace.subject, qualifier: issuer, name)
             }
         return shared.limiter.cell(for: key, quota: quota, now: now.monotonic)
     }

@@ -69,9 +69,7 @@ package final class Gatekeeper {
             return .refused(Refused(.misdirected))
         }
         switch head.method {
-        case .connect:
-            return .refused(Refused(.tunnelRefused(allow: Self.usualMethods)))
-        case .trace:
+        case .connect, .trace:
             return .refused(Refused(.methodNotAllowed(allow: Self.usualMethods)))
         case .get, .head, .post, .put, .patch, .delete, .options, .other:
             break

@@ -18,8 +18,6 @@ package enum Refusal: Sendable {
     case unrouted
     /// Routes match the path, none the method; `allow` is the value of the Allow field.
     case methodNotAllowed(allow: [UInt8])
-    /// The client asks for a tunnel; `allow` as above.
-    case tunnelRefused(allow: [UInt8])
     /// No credential, a bad one, or contradicting ones.
     case unauthenticated(AuthenticationFailure)
     /// Too many failed authentications from one address: refused before the next credential is looked at.
@@ -118,10 +116,6 @@ extension Refusal {
             RefusalAnswer(
                 status: 405, outcome: .unrouted, reason: "method",
                 detail: "This path does not take this method; see Allow.", allow: allow)
-        case .tunnelRefused(let allow):
-            RefusalAnswer(
-                status: 405, outcome: .unrouted, reason: "method",
-                detail: "Tunnels are not opened here; see Allow.", allow: allow)
         case .unauthenticated(let failure): Self.answer(to: failure)
         case .guessing(let verdict):
             RefusalAnswer(

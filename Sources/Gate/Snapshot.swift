@@ -219,6 +219,22 @@ package struct LimitRules: Sendable {
         self.failures = failures
         self.sendsLegacyFields = sendsLegacyFields
     }
+
+    /// Whose a bucket is, by name.
+    package enum Owner: Sendable {
+        case client(String)
+        case solution(String)
+        case subject(String)
+    }
+
+    /// Whose bucket a caller takes from: its client's, where there is no name of what the scope asks for.
+    package func owner(of principal: Principal) -> Owner {
+        switch scope {
+        case .client: .client(principal.client)
+        case .solution: principal.solution.map { .solution($0) } ?? .client(principal.client)
+        case .subject: principal.subject.map { .subject($0) } ?? .client(principal.client)
+        }
+    }
 }
 
 /// What is told to the upstream about the client's connection.

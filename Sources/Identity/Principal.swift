@@ -50,3 +50,20 @@ package struct Principal: Sendable, Equatable {
         }
     }
 }
+
+extension Principal {
+    /// Whether a text can become a header field and a log line: no control characters, C1 (U+0080...U+009F) included, and no
+    /// blank at either end, where it would be none of the field (RFC 9110 §5.5), so that an upstream takes two callers for one.
+    package static func canHold(_ text: String) -> Bool {
+        var previous: UInt8 = 0
+        let bytes = text.utf8.span
+        let blank = UInt8(ascii: " ")
+        guard bytes.isEmpty || bytes[0] != blank && bytes[bytes.count - 1] != blank else { return false }
+        for index in bytes.indices {
+            let byte = bytes[index]
+            if byte < 0x20 || byte == 0x7f || (previous == 0xc2 && byte < 0xa0) { return false }
+            previous = byte
+        }
+        return true
+    }
+}

@@ -336,7 +336,7 @@ final class ClientHandler: UpstreamConsumer, Deadlined {
         stopWaiting(now)
         releaseUpstream(reusable: false, refused.refusal.upstreamOutcome, now)
         // The rest of a refused request is the connection's business in HTTP/2, which needs no place to find the next one.
-        let mustClose = answer.mustClose || machine.asksForTunnel || isOnHTTP2 && machine.awaitsRequestBody
+        let mustClose = answer.mustClose || machine.head.asksForTunnel || isOnHTTP2 && machine.awaitsRequestBody
         let keeps = machine.refuse(mustClose: mustClose)
         out.bytes.clear()
         let fields = exchange.fields(worker)

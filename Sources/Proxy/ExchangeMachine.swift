@@ -157,11 +157,6 @@ struct ExchangeMachine: ~Copyable {
         }
     }
 
-    /// Whether the request is CONNECT: who has not waited for the answer has sent what is for the tunnel behind it, which must not be
-    /// read as a request.
-    @inline(__always)
-    var asksForTunnel: Bool { if case .connect = parser.head.method { true } else { false } }
-
     /// Whether the shell should go on reading from the client.
     @inline(__always)
     var wantsClientBytes: Bool {

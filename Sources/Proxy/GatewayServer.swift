@@ -106,7 +106,8 @@ package final class GatewayServer: Sendable {
     /// A listener takes over those of the `inherited` sockets that are at its address, and opens its own where there is none.
     /// Where it takes over none, nobody else may listen there.
     package func start(inheriting inherited: [ListeningSocket] = []) async throws -> [Int] {
-        try checkFree(but: inherited)
+        let places = try options.listeners.map { ($0, try Self.address(of: $0)) }
+        try checkFree(places, but: inherited)
         shared.verifiers.start()
         shared.hashers.start()
         for (index, reactor) in reactors.enumerated() {
@@ -121,7 +122,9 @@ package final class GatewayServer: Sendable {
             workers.withLockedValue { $0.append(worker) }
         }
         var ports: [Int] = []
-        for listener in options.listeners { ports.append(try await listen(listener, inheriting: inherited)) }
+        for (listener, address) in places {
+            ports.append(try await listen(listener, at: address, inheriting: inherited))
+        }
         return ports
     }
 
@@ -134,9 +137,10 @@ package final class GatewayServer: Sendable {
 
     /// All of them before any is opened: listeners of one gateway may overlap. At the ports of what it takes over the process
     /// before listens itself.
-    private func checkFree(but inherited: [ListeningSocket]) throws(ServerError) {
-        for listener in options.listeners where !inherited.contains(where: { $0.address.port == listener.port }) {
-            let address = try Self.address(of: listener)
+    private func checkFree(
+        _ places: [(ListenerAddress, StreamAddress)], but inherited: [ListeningSocket]
+    ) throws(ServerError) {
+        for (listener, address) in places where !inherited.contains(where: { $0.address.port == address.port }) {
             do throws(ReactorError) {
                 try ListeningSocket.checkFree(address)
             } catch {
@@ -146,9 +150,8 @@ package final class GatewayServer: Sendable {
     }
 
     private func listen(
-        _ listener: ListenerAddress, inheriting inherited: [ListeningSocket]
+        _ listener: ListenerAddress, at address: StreamAddress, inheriting inherited: [ListeningSocket]
     ) async throws(ServerError) -> Int {
-        let address = try Self.address(of: listener)
         var found = inherited.filter { $0.isAt(address) }
         do throws(ReactorError) {
             if found.isEmpty {

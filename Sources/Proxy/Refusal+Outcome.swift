@@ -13,9 +13,8 @@ extension Refusal {
                 .overloaded, .noConnectionFree:
                 .unknown
             }
-        case .malformed, .malformedBody, .path, .misdirected, .unrouted, .methodNotAllowed, .tunnelRefused,
-            .unauthenticated, .guessing, .solutionRequired, .limited, .forbidden, .headTimeout, .bodyTimeout,
-            .bodyTooSlow, .auditUnavailable,
+        case .malformed, .malformedBody, .path, .misdirected, .unrouted, .methodNotAllowed, .unauthenticated, .guessing,
+            .solutionRequired, .limited, .forbidden, .headTimeout, .bodyTimeout, .bodyTooSlow, .auditUnavailable,
             .overloaded, .crowded:
             .unknown
         }

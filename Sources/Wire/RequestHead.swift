@@ -92,6 +92,10 @@ package struct RequestHead: ~Copyable, Sendable {
     /// Whether the answer will have no body for that. A pattern, because `==` of another room's enumeration is called through a table.
     package var isHEAD: Bool { if case .head = method { true } else { false } }
 
+    /// Whether what follows may be meant for a tunnel: who does not wait for the answer sends it behind the request, and where that is
+    /// refused it must not be read as another one.
+    package var asksForTunnel: Bool { if case .connect = method { true } else { false } }
+
     /// Whether the server as a whole is asked, which no path says: `*`, or what proxies are sent for it, a URI without a path
     /// (RFC 9112 §3.2.4).
     package var asksForServer: Bool {

@@ -17,7 +17,6 @@ import Wire
             (.malformed(.unknownTransferCoding), 501, .malformed),
             (.malformedBody(.bodyTooLarge), 413, .malformed), (.malformedBody(.badChunkSize), 400, .malformed),
             (.unrouted, 404, .unrouted), (.methodNotAllowed(allow: []), 405, .unrouted),
-            (.tunnelRefused(allow: []), 405, .unrouted),
             (.unauthenticated(.missing), 401, .unauthenticated),
             (.unauthenticated(.invalid(.expired)), 401, .unauthenticated),
             (.unauthenticated(.malformed("x")), 400, .unauthenticated),
@@ -65,8 +64,7 @@ import Wire
 
     @Test func everyTextCanStandUnescapedInAProblemDocument() {
         var refusals: [Refusal] = [
-            .unrouted, .methodNotAllowed(allow: []), .tunnelRefused(allow: []), .guessing(verdict), .limited(verdict),
-            .solutionRequired,
+            .unrouted, .methodNotAllowed(allow: []), .guessing(verdict), .limited(verdict), .solutionRequired,
             .forbidden, .headTimeout, .bodyTimeout, .bodyTooSlow, .auditUnavailable, .overloaded, .crowded,
             .unauthenticated(.missing),
             .unauthenticated(.contradictory), .unauthenticated(.keysUnavailable(issuer: "i")),

@@ -1,3 +1,4 @@
+import Identity
 import StrictJSON
 
 extension Kind where Value == String {
@@ -16,11 +17,11 @@ extension Kind where Value == String {
             write: { .text($0) })
     }
 
-    /// A text that becomes a field towards upstreams, of which a blank at either end would be no part (RFC 9110 §5.5).
+    /// A text that a principal can hold: as any, and without a blank at either end.
     static var subject: Kind {
         Kind.text.map(
             { text, json, reading in
-                guard text.utf8.first != UInt8(ascii: " "), text.utf8.last != UInt8(ascii: " ") else {
+                guard Principal.canHold(text) else {
                     reading.error("the text begins or ends with a blank; remove it", at: json)
                     return nil
                 }

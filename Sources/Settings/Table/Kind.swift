@@ -141,17 +141,15 @@ extension Kind {
                     return nil
                 }
                 return members.compactMap { member in
-                    if isComment(member.name) {
-                        // Somebody may mean one of these by it, which must not be lost without a word.
-                        guard member.value.object != nil else { return nil }
-                        reading.at(.member(member.name)) {
-                            $0.error(
+                    if isComment(member.name), member.value.object == nil { return nil }
+                    return reading.at(.member(member.name)) { reading in
+                        guard !isComment(member.name) else {
+                            // Somebody may mean one of these by it, which must not be lost without a word.
+                            reading.error(
                                 "a name that begins with \"$\" or \"x-\" is a comment, and nothing is made of it; choose another name,"
                                     + " or write a text here", at: member.value)
+                            return nil
                         }
-                        return nil
-                    }
-                    return reading.at(.member(member.name)) { reading in
                         let name = JSON(offset: member.nameOffset, value: .string(member.name))
                         _ = names.read(name, &reading)
                         var element = shape().read(member.value, &reading) ?? shape().prototype

@@ -90,13 +90,11 @@ extension Explainer {
         return steps
     }
 
-    /// Whose bucket it is, as `Gatekeeper` finds it.
     private func owner(of principal: Principal) -> String {
-        let client = "the client \(principal.client)"
-        return switch publication.snapshot.limits.scope {
-        case .client: client
-        case .solution: principal.solution.map { "the solution \($0)" } ?? client
-        case .subject: principal.subject.map { "the subject \($0)" } ?? client
+        switch publication.snapshot.limits.owner(of: principal) {
+        case .client(let name): "the client \(name)"
+        case .solution(let name): "the solution \(name)"
+        case .subject(let name): "the subject \(name)"
         }
     }
 

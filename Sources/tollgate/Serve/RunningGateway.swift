@@ -164,10 +164,7 @@ final class RunningGateway: Sendable {
 
     /// Reads the configuration again and puts it in force, or reports what is wrong with it and changes nothing.
     func reload() async {
-        take("The configuration") { [file] () throws(Plan.Failure) in try Plan.load(file) }
-        for name in Self.fixed(started, plan.settings) {
-            log.warning("A change takes effect only after a restart.", metadata: ["member": "\(name)"])
-        }
+        take("The configuration", tellsWhatWaits: true) { [file] () throws(Plan.Failure) in try Plan.load(file) }
     }
 
     /// Puts the present tokens in force and leaves everything else as it is.
@@ -186,7 +183,7 @@ final class RunningGateway: Sendable {
         }
     }
 
-    private func take(_ subject: String, _ load: () throws(Plan.Failure) -> Plan) {
+    private func take(_ subject: String, tellsWhatWaits: Bool = false, _ load: () throws(Plan.Failure) -> Plan) {
         let old = plan
         do throws(Plan.Failure) {
             let new = try load()
@@ -205,6 +202,9 @@ final class RunningGateway: Sendable {
                 state.configuredAt = SystemClock.now().unix
             }
             for warning in new.warnings where !old.warnings.contains(warning) { log.warning("\(warning)") }
+            for name in tellsWhatWaits ? Self.fixed(started, new.settings) : [] {
+                log.warning("A change takes effect only after a restart.", metadata: ["member": "\(name)"])
+            }
             log.notice("\(subject) is in force.")
         } catch {
             registry.keep(Set(old.keyRequests.map(\.request)))
